@@ -1,0 +1,38 @@
+"""Speculo: a small library for a book about one model.
+
+The chapters in ``notebooks/`` import it. Importing it is cheap: Keras and
+TensorFlow are loaded by the rooms that need them, when they are first used.
+"""
+
+import importlib
+
+from speculo.sources import load
+
+_ROOMS = (
+    "book",
+    "card",
+    "device",
+    "evaluation",
+    "faces",
+    "files",
+    "model",
+    "pairs",
+    "plots",
+    "progress",
+    "runs",
+    "sources",
+    "training",
+)
+
+__all__ = ["load", *_ROOMS]
+
+
+def __getattr__(name: str):
+    # So that `speculo.model.V8` works after a plain `import speculo`.
+    if name in _ROOMS:
+        return importlib.import_module(f"speculo.{name}")
+    raise AttributeError(f"module 'speculo' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

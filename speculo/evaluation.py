@@ -1,0 +1,137 @@
+"""Errors of a model beside those of simple baselines, on people that none of them has seen."""
+
+
+import numpy as np
+import pandas as pd
+from sklearn.linear_model import Ridge
+
+from speculo.backend import keras
+from speculo.pairs import Pairs, Split
+
+RIDGE_ALPHA = 100.0
+"""Penalty of the ridge regression, on pixels in 0..1."""
+
+
+def predict(network: keras.Model, pairs: Pairs, *, batch_size: int = 64) -> np.ndarray:
+    """Draw the front of every input.
+
+    Returns
+    -------
+    numpy.ndarray
+        float32, shape (n, height, width, 1), in 0..1.
+    """
+    outputs = [
+        keras.ops.convert_to_numpy(
+            network.predict_on_batch(pairs.batch(slice(start, start + batch_size))[0])
+        )
+        for start in range(0, len(pairs), batch_size)
+    ]
+    return np.concatenate(outputs).astype(np.float32)
+
+
+def baselines(pairs: Split) -> dict[str, np.ndarray]:
+    """Predict the test targets without a network.
+
+    All are fitted on the train pairs:
+
+    - *constant grey*: one grey for every pixel, the mean of the train targets;
+    - *mean frontal face*: the mean of the fronts of the train people;
+    - *input itself*: the photo as it came;
+    - *ridge regression*: every output pixel as a linear function of all input
+      pixels;
+    - *ridge, mirrored too*: the same, fitted on the train pairs and their mirror
+      images.
+
+    Returns
+    -------
+    dict
+        Name to float32 predictions of shape (n, height, width, 1), in 0..1.
+    """
+    inputs, targets = pairs.train.batch()
+    asked, _ = pairs.test.batch()
+    fronts = pairs.train.batch(np.unique(pairs.train.target, return_index=True)[1])[1]
+    mirrored = [np.concatenate([each, each[:, :, ::-1]]) for each in (inputs, targets)]
+    return {
+        "constant grey": np.full_like(asked, targets.mean()),
+        "mean frontal face": np.repeat(fronts.mean(axis=0, keepdims=True), len(asked), axis=0),
+        "input itself": asked,
+        "ridge regression": _ridge(inputs, targets, asked),
+        "ridge, mirrored too": _ridge(*mirrored, asked),
+    }
+
+
+def squared_error(predictions: np.ndarray, pairs: Pairs) -> np.ndarray:
+    """Mean squared error of each prediction, on pixels in 0..1.
+
+    Returns
+    -------
+    numpy.ndarray
+        float64, shape (n,).
+    """
+    _, targets = pairs.batch()
+    return np.square(predictions - targets, dtype=np.float64).mean(axis=(1, 2, 3))
+
+
+def psnr(mse: float | np.ndarray) -> float | np.ndarray:
+    """Peak signal-to-noise ratio in decibels, for pixels in 0..1: 10 log10(1 / MSE)."""
+    return -10 * np.log10(mse)
+
+
+def table(predictions: dict[str, np.ndarray], pairs: Pairs) -> pd.DataFrame:
+    """Put the errors of several predictors side by side, best first.
+
+    Parameters
+    ----------
+    predictions : dict
+        Name to predictions of the inputs of `pairs`.
+    pairs : Pairs
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row a predictor: MSE over all pairs, its PSNR in decibels, and the
+        standard error of the MSE over people, as the photos of one person are
+        no independent trials.
+    """
+    rows = []
+    for name, values in predictions.items():
+        errors = squared_error(values, pairs)
+        each = by_person(errors, pairs)["MSE"]
+        rows.append(
+            {
+                "predictor": name,
+                "MSE": errors.mean(),
+                "± over people": each.std(ddof=1) / np.sqrt(len(each)) if len(each) > 1 else np.nan,
+                "PSNR (dB)": psnr(errors.mean()),
+            }
+        )
+    return pd.DataFrame(rows).set_index("predictor").sort_values("MSE", kind="stable")
+
+
+def by_person(errors: np.ndarray, pairs: Pairs) -> pd.DataFrame:
+    """Average the errors of each person, best first: columns ``MSE`` and ``photos``."""
+    names = np.array(pairs.faces.names)[pairs.person]
+    grouped = pd.Series(errors).groupby(names)
+    return pd.DataFrame({"MSE": grouped.mean(), "photos": grouped.size()}).sort_values("MSE")
+
+
+def output_floor(pairs: Pairs, floor: float = 0.5) -> tuple[float, float]:
+    """What a predictor that cannot draw below `floor` must miss.
+
+    Returns
+    -------
+    tuple of float
+        The share of target pixels below `floor`, and the MSE of the targets
+        themselves, clipped at `floor`: no such predictor can do better.
+    """
+    _, targets = pairs.batch()
+    below = np.minimum(targets - floor, 0)
+    return float((below < 0).mean()), float(np.square(below, dtype=np.float64).mean())
+
+
+def _ridge(inputs: np.ndarray, targets: np.ndarray, asked: np.ndarray) -> np.ndarray:
+    def flat(values: np.ndarray) -> np.ndarray:
+        return values.reshape(len(values), -1)
+
+    fitted = Ridge(alpha=RIDGE_ALPHA).fit(flat(inputs), flat(targets))
+    return fitted.predict(flat(asked)).astype(np.float32).reshape(asked.shape)

@@ -1,0 +1,100 @@
+"""Where things are kept, and how a file is written: whole or not at all."""
+
+import errno
+import os
+import tempfile
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+
+PROJECT = Path(__file__).resolve().parent.parent
+
+
+def home() -> Path:
+    """Folder that holds ``runs/`` and ``build/``.
+
+    It is the project's folder, or the one that the environment variable
+    ``SPECULO_HOME`` names. A chapter finds it wherever it is started from.
+    """
+    return Path(os.environ.get("SPECULO_HOME") or PROJECT).expanduser().resolve()
+
+
+@contextmanager
+def replacing(path: str | Path) -> Iterator[Path]:
+    """Write a file under another name, then put it in place in one step.
+
+    A reader of `path` sees the old file or the whole new one, whenever the
+    writer is stopped.
+
+    Parameters
+    ----------
+    path : str or Path
+        The final name. Missing folders are made.
+
+    Yields
+    ------
+    Path
+        The name to write to: in the same folder, with the same ending.
+
+    Raises
+    ------
+    OSError
+        If the disk is full: the message names `path`, and the file that stood
+        there before is untouched.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".unfinished-", suffix=path.suffix)
+    os.close(handle)
+    part = Path(name)
+    try:
+        yield part
+        part.chmod(0o644)  # mkstemp makes files that only their owner can read
+        os.replace(part, path)
+    except OSError as error:
+        if error.errno == errno.ENOSPC:
+            raise OSError(
+                errno.ENOSPC,
+                f"The disk is full: {path.name} was not written and what stood there is kept. "
+                f"Free some space in {path.parent} and run this again",
+            ) from error
+        raise
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def write_text(path: str | Path, text: str) -> None:
+    """Write `text` to `path` in UTF-8, whole or not at all (see `replacing`)."""
+    with replacing(path) as part:
+        part.write_text(text, encoding="utf-8", newline="\n")
+
+
+def write_arrays(path: str | Path, arrays: dict[str, np.ndarray]) -> None:
+    """Write arrays by name to one ``.npz`` file, whole or not at all, without pickle."""
+    with replacing(path) as part, zipfile.ZipFile(part, "w", zipfile.ZIP_STORED) as archive:
+        for name, array in arrays.items():
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as out:
+                np.lib.format.write_array(out, np.asanyarray(array), allow_pickle=False)
+
+
+def read_arrays(path: str | Path) -> dict[str, np.ndarray]:
+    """Read what `write_arrays` wrote; every byte is checked on the way.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If the file is truncated or damaged: the message names it.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            return {name: archive[name] for name in archive.files}
+    except FileNotFoundError:
+        raise
+    except (OSError, EOFError, ValueError, zipfile.BadZipFile, zlib.error) as error:
+        raise ValueError(f"{path} is damaged or not whole ({error})") from error

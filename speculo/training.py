@@ -1,0 +1,313 @@
+"""Training that can be stopped at any moment and goes on as if it had not been.
+
+The order of the pairs in epoch e, and its dropout masks, follow from (seed, e)
+alone. The state is written after each epoch. So a run that was killed goes on
+from its last full epoch and, on the same CPU, ends with the same weights, bit
+for bit.
+"""
+
+import hashlib
+import importlib.metadata
+import platform
+import time
+from collections.abc import Callable
+
+from speculo.backend import keras
+import numpy as np
+import pandas as pd
+from PIL import Image
+
+from speculo import device, files, model, runs
+from speculo.pairs import Pairs, Split, as_image, examples
+from speculo.progress import Progress
+from speculo.runs import Run
+
+EXAMPLES = 8
+"""Held-out faces in the snapshot after each epoch."""
+
+
+def train(
+    config: model.Config,
+    pairs: Split,
+    run: Run,
+    *,
+    epochs: int = 12,
+    batch_size: int = 16,
+    seed: int = 0,
+    precision: str | None = None,
+    on_epoch: Callable[[Run], None] | None = None,
+) -> Run:
+    """Train a model until its run has so many epochs.
+
+    A run that was stopped goes on from its last full epoch. One that has all
+    its epochs is returned as it is. An interrupt from the keyboard ends the
+    training and keeps every full epoch.
+
+    Parameters
+    ----------
+    config : Config
+    pairs : Split
+        Train pairs to learn from, test pairs for the validation loss.
+    run : Run
+        Where it is kept, from ``runs.at(name)``.
+    epochs : int
+        How many in all, those of earlier calls included.
+    batch_size : int
+        Pairs in a step.
+    seed : int
+        Of the first weights, the order of the pairs and the dropout.
+    precision : str, optional
+        One of ``device.PRECISIONS``. By default the one that the device does
+        fast, or the run's own if it was begun.
+    on_epoch : callable, optional
+        Called with the run after each epoch.
+
+    Returns
+    -------
+    Run
+        The same run.
+
+    Raises
+    ------
+    ValueError
+        If `epochs` or `batch_size` is below 1, if images and model differ in
+        size, or if the folder holds a run with other settings: the message
+        says which.
+    OSError
+        If the disk is full. The last full epoch is kept.
+    """
+    for name, value in (("epochs", epochs), ("batch_size", batch_size)):
+        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+            raise ValueError(f"{name} is {value!r}, expected a whole number from 1 up")
+    size = (*pairs.train.faces.images.shape[1:], 1)
+    if size != config.input_shape:
+        raise ValueError(
+            f"The images are {size[0]} x {size[1]}, but {config.name} takes "
+            f"{config.input_shape[0]} x {config.input_shape[1]}: load them with size={config.input_shape[0]}"
+        )
+    begun = run.record
+    chosen = device.precision(precision or begun.get("settings", {}).get("precision"))
+    settings = _settings(pairs, batch_size, seed, chosen)
+    _refuse_other_settings(run, config, settings)
+    if run.epochs >= epochs and begun.get("status") == "finished":
+        print(f"Run {run.name} has {run.epochs} epochs already: nothing to train.")
+        return run
+
+    network = model.build(config, precision=chosen, seed=seed)
+    network.optimizer.build(network.trainable_variables)
+    state = run.first_readable("last.npz", "previous.npz")
+    done = _restore(network, state) if state else 0
+    if run.epochs < done:
+        raise ValueError(
+            f"{run.path / 'history.csv'} has {run.epochs} epochs, but the weights have {done}. "
+            f"Put the log back, or delete {run.path} to train again"
+        )
+    run.write_history(run.history[:done])
+    record = begun | _circumstances(config, settings)
+    run.write_record(record | {"status": "training"})
+    found = device.find()
+    print(f"{config.name} on {found.kind.upper()} {found.name} in {chosen}")
+    if done:
+        print(f"Run {run.name} goes on after epoch {done}.")
+
+    status = "finished"
+    with Progress(unit="img") as progress:
+        try:
+            for epoch in range(done, epochs):
+                _train_epoch(network, pairs, run, progress, epoch, epochs, batch_size, seed)
+                if on_epoch:
+                    on_epoch(run)
+        except KeyboardInterrupt:
+            status = "interrupted"
+            progress.keep(
+                f"Interrupted. {run.epochs} of {epochs} epochs are kept; run this again to go on."
+            )
+    run.write_record(record | {"status": status, "seconds": float(run.history["seconds"].sum())})
+    return run
+
+
+class Batches(keras.utils.PyDataset):
+    """Pairs in batches, in a given order, for ``fit`` and ``evaluate`` of any backend."""
+
+    def __init__(self, pairs: Pairs, order: np.ndarray, batch_size: int) -> None:
+        super().__init__()
+        self.pairs = pairs
+        self.order = order
+        self.batch_size = batch_size
+
+    def __len__(self) -> int:
+        return -(-len(self.order) // self.batch_size)
+
+    def __getitem__(self, step: int) -> tuple[np.ndarray, np.ndarray]:
+        return self.pairs.batch(
+            self.order[step * self.batch_size : (step + 1) * self.batch_size]
+        )
+
+
+class _Watch(keras.callbacks.Callback):
+    """Shows the progress of one epoch and measures its speed."""
+
+    def __init__(self, progress: Progress, label: str, images: int, batch_size: int) -> None:
+        super().__init__()
+        self.progress = progress
+        self.label = label
+        self.images = images
+        self.batch_size = batch_size
+        self.seconds = 0.0
+
+    def on_train_begin(self, logs: dict | None = None) -> None:
+        self.begin = time.perf_counter()
+
+    def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
+        self.seconds = time.perf_counter() - self.begin
+        done = min((batch + 1) * self.batch_size, self.images)
+        self.progress.update(
+            done, self.images, self.seconds, self.label, f"loss {logs['loss']:.4f}"
+        )
+
+    @property
+    def images_per_second(self) -> float:
+        return self.images / self.seconds
+
+
+def _train_epoch(
+    network: keras.Model,
+    pairs: Split,
+    run: Run,
+    progress: Progress,
+    epoch: int,
+    epochs: int,
+    batch_size: int,
+    seed: int,
+) -> None:
+    """Train one epoch, counted from 0, and write it down. The state comes last: it is the commit."""
+    begin = time.perf_counter()
+    order = np.random.default_rng([seed, epoch]).permutation(len(pairs.train))
+    _seed_dropout(network, seed, epoch)
+    watch = _Watch(progress, f"Epoch {epoch + 1}/{epochs}", len(order), batch_size)
+    result = network.fit(
+        Batches(pairs.train, order, batch_size),
+        validation_data=Batches(pairs.test, np.arange(len(pairs.test)), batch_size),
+        initial_epoch=epoch,
+        epochs=epoch + 1,
+        verbose=0,
+        shuffle=False,  # the order is drawn above
+        callbacks=[watch],
+    ).history
+
+    history = run.history
+    val_loss = result["val_loss"][0]
+    weights = runs.get_weights(network) | {"epoch": np.array(epoch + 1)}
+    if not (history["val_loss"] <= val_loss).any():
+        files.write_arrays(run.path / "best.npz", weights)
+    _write_snapshot(network, pairs.test, run, epoch + 1)
+    row = {
+        "epoch": epoch + 1,
+        "loss": result["loss"][0],
+        "val_loss": val_loss,
+        "images_per_second": watch.images_per_second,
+        "seconds": time.perf_counter() - begin,
+    }
+    history = pd.DataFrame([*history.to_dict("records"), row])
+    run.write_history(history)
+    _write_state(network, weights, run)
+
+    left = history["seconds"].mean() * (epochs - epoch - 1)
+    progress.keep(
+        f"Epoch {epoch + 1:{len(str(epochs))}}/{epochs}  loss {row['loss']:.4f}  "
+        f"val_loss {val_loss:.4f}  {row['images_per_second']:.1f} img/s  "
+        f"{row['seconds']:.0f} s, {_duration(left)} left"
+    )
+
+
+def _seed_dropout(network: keras.Model, seed: int, epoch: int) -> None:
+    """Put the random state of each dropout layer to where (seed, epoch) says."""
+    layers = [layer for layer in network.layers if isinstance(layer, keras.layers.Dropout)]
+    states = np.random.SeedSequence([seed, epoch]).generate_state(2 * len(layers)) >> 1
+    for layer, state in zip(layers, states.reshape(-1, 2), strict=True):
+        layer.seed_generator.state.assign(state)
+
+
+def _write_state(network: keras.Model, weights: dict[str, np.ndarray], run: Run) -> None:
+    """Keep all that the next epoch needs; the state before stays as ``previous.npz``."""
+    last, following = run.path / "last.npz", run.path / "next.npz"
+    optimizer = {
+        f"optimizer/{variable.path}": keras.ops.convert_to_numpy(variable)
+        for variable in network.optimizer.variables
+    }
+    files.write_arrays(following, weights | optimizer)
+    if last.exists():
+        last.replace(run.path / "previous.npz")
+    following.replace(last)
+
+
+def _restore(network: keras.Model, state: dict[str, np.ndarray]) -> int:
+    """Put a state back into model and optimizer, and say after which epoch it was."""
+    runs.set_weights(network, state)
+    for variable in network.optimizer.variables:
+        variable.assign(state[f"optimizer/{variable.path}"])
+    return int(state["epoch"])
+
+
+def _write_snapshot(network: keras.Model, test: Pairs, run: Run, epoch: int) -> None:
+    """Draw a few held-out faces side by side, 1 pixel to 1, as `pairs.examples` chooses them."""
+    inputs, _ = test.batch(examples(test, EXAMPLES))
+    drawn = as_image(keras.ops.convert_to_numpy(network(inputs, training=False)))
+    with files.replacing(run.path / "snapshots" / f"epoch-{epoch:04}.png") as part:
+        Image.fromarray(np.concatenate(list(drawn), axis=1)).save(part)
+
+
+def _settings(pairs: Split, batch_size: int, seed: int, precision: str) -> dict:
+    """All that decides the weights beside the config. Equal settings give equal runs."""
+    digest = hashlib.blake2b(digest_size=16)
+    for side in pairs:
+        for index in (side.input, side.target):
+            digest.update(np.ascontiguousarray(side.faces.images[index]).data)
+    return {
+        "dataset": pairs.train.faces.name,
+        "train_people": list(pairs.train.people),
+        "test_people": list(pairs.test.people),
+        "pairs": digest.hexdigest(),
+        "batch_size": batch_size,
+        "seed": seed,
+        "precision": precision,
+    }
+
+
+def _refuse_other_settings(run: Run, config: model.Config, settings: dict) -> None:
+    record = run.record
+    if not record:
+        return
+    before = record["config"] | record["settings"]
+    changed = [
+        f"  {key}: {before.get(key)!r} before, {value!r} now"
+        for key, value in (runs.config_record(config) | settings).items()
+        if before.get(key) != value
+    ]
+    if changed:
+        raise ValueError(
+            f"Run {run.name} was trained with other settings:\n"
+            + "\n".join(changed)
+            + f"\nGive this one another name (the parameter run), or delete {run.path}"
+        )
+
+
+def _circumstances(config: model.Config, settings: dict) -> dict:
+    """What ``run.json`` says of the training."""
+    found = device.find()
+    backend = keras.backend.backend()
+    packages = ("keras", backend, "numpy")
+    return {
+        "config": runs.config_record(config),
+        "settings": settings,
+        "device": {"kind": found.kind, "name": found.name, "count": found.count},
+        "backend": backend,
+        "versions": {
+            "python": platform.python_version(),
+            **{name: importlib.metadata.version(name) for name in packages},
+        },
+    }
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.0f} min"

@@ -60,7 +60,9 @@ def precision(asked: str | None = None) -> str:
     if asked is None:
         return "mixed_bfloat16" if find().fast_bfloat16 else "float32"
     if asked not in PRECISIONS:
-        raise ValueError(f"precision is {asked!r}, expected one of {', '.join(PRECISIONS)}, or None")
+        raise ValueError(
+            f"precision is {asked!r}, expected one of {', '.join(PRECISIONS)}, or None"
+        )
     return asked
 
 
@@ -138,7 +140,9 @@ def _cpu_flags() -> set[str]:
 
 def _cpu_name() -> str:
     names = [line for line in _cpu_info().splitlines() if line.startswith("model name")]
-    return names[0].split(":", 1)[1].strip() if names else platform.processor() or platform.machine()
+    return (
+        names[0].split(":", 1)[1].strip() if names else platform.processor() or platform.machine()
+    )
 
 
 def _cores() -> int:

@@ -1,6 +1,5 @@
 """Errors of a model beside those of simple baselines, on people that none of them has seen."""
 
-
 import numpy as np
 import pandas as pd
 from sklearn.linear_model import Ridge

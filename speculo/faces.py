@@ -104,7 +104,9 @@ class FaceSet:
         arrays = files.read_arrays(path)
         expected = {field.name for field in fields(cls)}
         if set(arrays) != expected:
-            raise ValueError(f"{path} holds {sorted(arrays)}, expected a FaceSet: {sorted(expected)}")
+            raise ValueError(
+                f"{path} holds {sorted(arrays)}, expected a FaceSet: {sorted(expected)}"
+            )
         return cls(
             **{
                 **arrays,

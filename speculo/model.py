@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass
 
-from speculo.backend import keras
 import numpy as np
+
+from speculo.backend import keras
 
 KERNEL = 3
 DROPOUT = 0.1
@@ -201,15 +202,14 @@ def multiplications(model: keras.Model) -> dict[str, int]:
 
 def part(layer: keras.layers.Layer, model: keras.Model) -> str:
     """Tell which part of a model a layer is in: ``"encoder"``, ``"latent"`` or ``"decoder"``."""
-    names = [each.name for each in model.layers]
-    middle = names.index("latent_space")
-    flatten = next(i for i, each in enumerate(model.layers) if isinstance(each, keras.layers.Flatten))
-    reshape = next(i for i, each in enumerate(model.layers) if isinstance(each, keras.layers.Reshape))
-    position = names.index(layer.name)
-    assert flatten < middle < reshape
-    if position < flatten:
+
+    def place(kind: type) -> int:
+        return next(i for i, each in enumerate(model.layers) if isinstance(each, kind))
+
+    position = model.layers.index(layer)
+    if position < place(keras.layers.Flatten):
         return "encoder"
-    return "latent" if position <= reshape else "decoder"
+    return "latent" if position <= place(keras.layers.Reshape) else "decoder"
 
 
 def _bottleneck(config: Config) -> tuple[int, int, int]:

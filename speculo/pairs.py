@@ -241,6 +241,8 @@ def duplicates(faces: FaceSet, *, near: float = 0.01) -> pd.DataFrame:
             if first < second:
                 exact = np.square(flat[first] - flat[second]).mean() ** 0.5
                 if exact <= near:
-                    found.append((first, second, exact, faces.person[first] != faces.person[second]))
+                    found.append(
+                        (first, second, exact, faces.person[first] != faces.person[second])
+                    )
     columns = ["first", "second", "difference", "across people"]
     return pd.DataFrame(found, columns=columns).sort_values("difference", ignore_index=True)

@@ -19,12 +19,12 @@ import warnings
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from speculo.backend import keras
 import matplotlib.figure
 import numpy as np
 import pandas as pd
 
 from speculo import files, model
+from speculo.backend import keras
 
 HISTORY = ("epoch", "loss", "val_loss", "images_per_second", "seconds")
 """Columns of ``history.csv``. Losses are of the run's loss function, seconds are of the
@@ -50,6 +50,7 @@ class Run:
 
     @property
     def name(self) -> str:
+        """The folder's name."""
         return self.path.name
 
     @property

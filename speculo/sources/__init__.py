@@ -42,6 +42,8 @@ def load(name: str, *, size: int = 32, people: int | None = None, **options) -> 
     if people is not None and (
         isinstance(people, bool) or not isinstance(people, int) or people < 1
     ):
-        raise ValueError(f"people is {people!r}, expected a whole number from 1 up, or None for all")
+        raise ValueError(
+            f"people is {people!r}, expected a whole number from 1 up, or None for all"
+        )
     module = importlib.import_module(f"speculo.sources.{name}")
     return module.load(size=size, people=people, **options)

@@ -23,6 +23,15 @@ def home() -> Path:
     return Path(os.environ.get("SPECULO_HOME") or PROJECT).expanduser().resolve()
 
 
+def shown(path: str | Path) -> str:
+    """Write a path as a reader of the book knows it: from the project's folder."""
+    path = Path(path).resolve()
+    for folder in (home(), PROJECT):
+        if path.is_relative_to(folder):
+            return path.relative_to(folder).as_posix()
+    return str(path)
+
+
 @contextmanager
 def replacing(path: str | Path) -> Iterator[Path]:
     """Write a file under another name, then put it in place in one step.

@@ -9,7 +9,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from speculo import model as models
 from speculo.backend import keras
@@ -100,22 +100,40 @@ def fronts(faces: FaceSet, front: np.ndarray, *, people: int = 40, photos: int =
     return figure
 
 
-def histograms(values: dict[str, np.ndarray], xlabel: str, *, bins: int = 64) -> Figure:
-    """Draw the distributions of several sets of numbers over one another, each of area 1."""
-    figure, axis = plt.subplots(figsize=(7, 2.6))
+def output_range(targets: np.ndarray, outputs: np.ndarray) -> Figure:
+    """Draw how the target pixels are distributed, and mark the darkest output.
+
+    Parameters
+    ----------
+    targets, outputs : numpy.ndarray
+        Pixels in 0..1, any shape.
+    """
+    figure, axis = plt.subplots(figsize=(7, 2.8))
     plt.close(figure)
-    low = min(float(np.min(each)) for each in values.values())
-    high = max(float(np.max(each)) for each in values.values())
-    edges = np.linspace(low, high if high > low else low + 1, bins + 1)
-    for (label, each), color in zip(
-        values.items(), (ENCODER, LATENT, DECODER, MUTED), strict=False
+    darkest = float(outputs.min())
+    edges = np.linspace(0, 1, 101)
+    heights, _ = np.histogram(targets, edges)
+    share = heights / heights.sum()
+    reached = edges[:-1] >= darkest - 1e-3
+    for part, color, label in (
+        (reached, ENCODER, "target pixels within reach"),
+        (~reached, CHOSEN, "target pixels that are too dark"),
     ):
-        axis.hist(
-            np.ravel(each), edges, density=True, histtype="stepfilled", alpha=0.45, color=color
-        )
-        axis.hist(np.ravel(each), edges, density=True, histtype="step", color=color, label=label)
-    axis.set(xlabel=xlabel, ylabel="density")
-    axis.legend()
+        axis.bar(edges[:-1][part], share[part], 0.01, align="edge", color=color, label=label)
+    axis.axvline(darkest, color="black", linewidth=1)
+    axis.annotate(
+        f"darkest output {darkest:.3f}",
+        (darkest, 1),
+        (5, -2),
+        va="top",
+        xycoords=("data", "axes fraction"),
+        textcoords="offset points",
+        fontsize=9,
+    )
+    axis.set(xlabel="pixel, 0 black to 1 white", ylabel="share", xlim=(0, 1))
+    axis.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    axis.margins(y=0.15)
+    axis.legend(fontsize=8, loc="upper right")
     return figure
 
 
@@ -269,37 +287,37 @@ def loss(
     levels : dict, optional
         Name to a loss on the same scale.
     """
-    figure, axis = plt.subplots(figsize=(7, 3.8))
+    figure, axis = plt.subplots(figsize=(8.5, 4))
     plt.close(figure)
     epochs = history["epoch"]
+    # The first epochs can be far off while batch normalisation warms up: they may leave the top.
+    losses = [history["loss"].max(), history["val_loss"].median()] if len(history) else [0.1]
+    top = 1.15 * max(*losses, *(levels or {"": 0.0}).values())
     for column, label, color in (("loss", "train", ENCODER), ("val_loss", "test", LATENT)):
         axis.plot(epochs, history[column], "o-", label=label, color=color, markersize=4)
     axis.legend(loc="upper right")
-    for name, level in (levels or {}).items():
+    # Levels can lie close together: their names stand on the right, moved apart.
+    place = -np.inf
+    for name, level in sorted((levels or {}).items(), key=lambda item: item[1]):
+        place = max(level, place + 0.055 * top)
         axis.axhline(level, color=MUTED, linewidth=1, linestyle="--")
         axis.annotate(
-            f"{name} {level:.4f}",
-            (1, level),
-            (-4, 2),
+            f"{name}  {level:.4f}",
+            (1.01, place),
             xycoords=("axes fraction", "data"),
-            textcoords="offset points",
-            ha="right",
+            va="center",
             fontsize=8,
             color=MUTED,
+            annotation_clip=False,
         )
-    if len(history):
-        # The first epochs can be far off while batch normalisation warms up.
-        top = 1.15 * max(
-            history["loss"].max(), history["val_loss"].median(), *(levels or {"": 0}).values()
-        )
-        axis.set_ylim(0, top)
+    axis.set_ylim(0, top)
     axis.set_xlim(0.5, max(len(history), 2) + 0.5)
     axis.xaxis.set_major_locator(MaxNLocator(integer=True))
     axis.set(xlabel="epoch", ylabel="loss", title=title)
     return figure
 
 
-def predictions(pairs: Pairs, outputs: np.ndarray, count: int = 20) -> Figure:
+def predictions(pairs: Pairs, outputs: np.ndarray, count: int = 20, *, title: str = "") -> Figure:
     """Show held-out faces in two rows of ten, with prediction and target under each.
 
     Parameters
@@ -316,10 +334,29 @@ def predictions(pairs: Pairs, outputs: np.ndarray, count: int = 20) -> Figure:
     for part in np.array_split(shown, -(-len(shown) // 10)):
         rows += [images[pairs.input[part]], as_image(outputs[part]), images[pairs.target[part]]]
         labels += ["input", "prediction", "target"]
-    return _face_rows(rows, labels, gap_every=3)
+    return _face_rows(rows, labels, gap_every=3, title=title)
 
 
-def one_prediction(pairs: Pairs, outputs: np.ndarray, place: int) -> Figure:
+def snapshots(pairs: Pairs, drawn: Sequence[np.ndarray], epochs: Sequence[int]) -> Figure:
+    """Show how the drawings of a few held-out faces changed during the training.
+
+    Parameters
+    ----------
+    pairs : Pairs
+        The test pairs of the run.
+    drawn : sequence of numpy.ndarray
+        For each of `epochs`, uint8 (m, height, width): the drawings of
+        ``examples(pairs, m)``.
+    epochs : sequence of int
+    """
+    shown = examples(pairs, len(drawn[0]))
+    images = pairs.faces.images
+    rows = [images[pairs.input[shown]], *drawn, images[pairs.target[shown]]]
+    labels = ["input", *(f"epoch {epoch}" for epoch in epochs), "target"]
+    return _face_rows(rows, labels, gap_every=len(rows))
+
+
+def one_prediction(pairs: Pairs, outputs: np.ndarray, place: int, *, title: str = "") -> Figure:
     """Show one face in large: input, prediction, target."""
     images = pairs.faces.images
     shown = {
@@ -329,14 +366,17 @@ def one_prediction(pairs: Pairs, outputs: np.ndarray, place: int) -> Figure:
     }
     figure, axes = plt.subplots(1, 3, figsize=(7.5, 2.7))
     plt.close(figure)
-    for axis, (title, image) in zip(axes, shown.items(), strict=True):
+    for axis, (label, image) in zip(axes, shown.items(), strict=True):
         axis.imshow(image, cmap="gray", vmin=0, vmax=255)
-        axis.set_title(title, loc="center")
+        axis.set_title(label, loc="center")
         axis.axis("off")
+    figure.suptitle(title, fontsize=10, color=MUTED)
     return figure
 
 
-def extremes(pairs: Pairs, outputs: np.ndarray, errors: pd.DataFrame, count: int = 2) -> Figure:
+def extremes(
+    pairs: Pairs, outputs: np.ndarray, errors: pd.DataFrame, count: int = 2, *, title: str = ""
+) -> Figure:
     """Show the people with the smallest and the largest error: inputs and predictions, then the front.
 
     Parameters
@@ -362,10 +402,12 @@ def extremes(pairs: Pairs, outputs: np.ndarray, errors: pd.DataFrame, count: int
             np.concatenate([as_image(outputs[place]), blank]),
         ]
         labels += [f"{name}  {errors.loc[name, 'MSE']:.4f}", "predictions"]
-    return _face_rows(rows, labels, gap_every=2)
+    return _face_rows(rows, labels, title=title)
 
 
-def _face_rows(rows: Sequence[np.ndarray], labels: Sequence[str], gap_every: int = 2) -> Figure:
+def _face_rows(
+    rows: Sequence[np.ndarray], labels: Sequence[str], gap_every: int = 2, title: str = ""
+) -> Figure:
     """Draw rows of faces with a label before each, and more space after every `gap_every` rows."""
     height, width = rows[0].shape[1:]
     columns = max(len(row) for row in rows)
@@ -375,6 +417,7 @@ def _face_rows(rows: Sequence[np.ndarray], labels: Sequence[str], gap_every: int
     )
     plt.close(figure)
     _show_rows(axis, rows, labels, gap_every)
+    axis.set_title(title)
     return figure
 
 

@@ -25,6 +25,7 @@ import pandas as pd
 
 from speculo import files, model
 from speculo.backend import keras
+from speculo.pairs import Split
 
 HISTORY = ("epoch", "loss", "val_loss", "images_per_second", "seconds")
 """Columns of ``history.csv``. Losses are of the run's loss function, seconds are of the
@@ -100,6 +101,35 @@ class Run:
         history = self.history
         return int(history["epoch"][history["val_loss"].idxmin()])
 
+    @property
+    def title(self) -> str:
+        """What was trained, for the titles of figures: model, dataset, epochs."""
+        dataset = self.record["settings"]["dataset"]
+        return f"{self.config.name} on {dataset}, {self.epochs} epochs"
+
+    @property
+    def best_title(self) -> str:
+        """The same for figures that the best weights made."""
+        return f"{self.title}, weights of epoch {self.best_epoch}"
+
+    def require(self, pairs: Split) -> None:
+        """Make sure that a split is the one that the run was trained with.
+
+        Raises
+        ------
+        ValueError
+            If it is not: the run may have been trained on people whom the
+            split calls unseen.
+        """
+        settings = self.record["settings"]
+        for key, value in people_record(pairs).items():
+            if settings[key] != value:
+                raise ValueError(
+                    f"Run {self.name} was trained with {key} = {settings[key]}, but this is "
+                    f"{value}. Take the dataset, people and seed ({settings['seed']}) that the run "
+                    "was trained with, or train another run in chapter 03"
+                )
+
     def write_record(self, record: dict) -> None:
         """Write ``run.json``."""
         files.write_text(self.path / "run.json", json.dumps(record, indent=2) + "\n")
@@ -112,7 +142,8 @@ class Run:
         """Write a figure to ``img/<name>.png``, the place where the model card looks for it."""
         path = self.path / "img" / f"{name}.png"
         with files.replacing(path) as part:
-            figure.savefig(part, format="png")
+            # no version of matplotlib in it: the same picture is the same file
+            figure.savefig(part, format="png", metadata={"Software": None})
         return path
 
     def model(self) -> keras.Model:
@@ -178,6 +209,15 @@ def set_weights(network: keras.Model, arrays: dict[str, np.ndarray]) -> None:
 def config_record(config: model.Config) -> dict:
     """Turn a config into what ``run.json`` holds."""
     return json.loads(json.dumps(asdict(config)))
+
+
+def people_record(pairs: Split) -> dict:
+    """Turn the people of a split into what ``run.json`` holds of them."""
+    return {
+        "dataset": pairs.train.faces.name,
+        "train_people": list(pairs.train.people),
+        "test_people": list(pairs.test.people),
+    }
 
 
 def default_name(config: model.Config, dataset: str) -> str:

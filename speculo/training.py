@@ -141,22 +141,21 @@ def _train_epoch(
     order = np.random.default_rng([seed, epoch]).permutation(len(pairs.train))
     _seed_dropout(network, seed, epoch)
     # Steps are made one by one: `fit` took up to twice as long to let go of its iterator.
-    network.reset_metrics()
+    total = 0.0
     for start in range(0, len(order), batch_size):
-        batch = pairs.train.batch(order[start : start + batch_size])
-        loss = float(network.train_on_batch(*batch))  # the mean since reset_metrics
+        index = order[start : start + batch_size]
+        total += float(network.train_on_batch(*pairs.train.batch(index))) * len(index)
+        done = start + len(index)
         seconds = time.perf_counter() - begin
         progress.update(
-            min(start + batch_size, len(order)),
+            done,
             len(order),
             seconds,
             f"Epoch {epoch + 1}/{epochs}",
-            f"loss {loss:.4f}",
+            f"loss {total / done:.4f}",
         )
-    network.reset_metrics()
-    for start in range(0, len(pairs.test), batch_size):
-        batch = pairs.test.batch(slice(start, start + batch_size))
-        val_loss = float(network.test_on_batch(*batch))
+    loss = total / len(order)
+    val_loss = _validate(network, pairs.test, batch_size)
 
     history = run.history
     weights = runs.get_weights(network) | {"epoch": np.array(epoch + 1)}
@@ -180,6 +179,15 @@ def _train_epoch(
         f"val_loss {val_loss:.4f}  {row['images_per_second']:.1f} img/s  "
         f"{row['seconds']:.0f} s, {_duration(left)} left"
     )
+
+
+def _validate(network: keras.Model, test: Pairs, batch_size: int) -> float:
+    """Mean loss over all test pairs."""
+    total = 0.0
+    for start in range(0, len(test), batch_size):
+        inputs, targets = test.batch(slice(start, start + batch_size))
+        total += float(network.test_on_batch(inputs, targets)) * len(inputs)
+    return total / len(test)
 
 
 def _seed_dropout(network: keras.Model, seed: int, epoch: int) -> None:
@@ -211,6 +219,26 @@ def _restore(network: keras.Model, state: dict[str, np.ndarray]) -> int:
     return int(state["epoch"])
 
 
+def read_snapshots(run: Run) -> dict[int, np.ndarray]:
+    """Read the drawings that were kept after each epoch.
+
+    Returns
+    -------
+    dict
+        Epoch, counted from 1, to uint8 (m, height, width): the drawings of
+        ``pairs.examples(test, EXAMPLES)``.
+    """
+    width = run.config.input_shape[1]
+    drawn = {}
+    for path in sorted((run.path / "snapshots").glob("epoch-*.png")):
+        with Image.open(path) as strip:
+            pixels = np.asarray(strip)
+        drawn[int(path.stem.removeprefix("epoch-"))] = np.stack(
+            np.split(pixels, pixels.shape[1] // width, axis=1)
+        )
+    return drawn
+
+
 def _write_snapshot(network: keras.Model, test: Pairs, run: Run, epoch: int) -> None:
     """Draw a few held-out faces side by side, 1 pixel to 1, as `pairs.examples` chooses them."""
     inputs, _ = test.batch(examples(test, EXAMPLES))
@@ -226,9 +254,7 @@ def _settings(pairs: Split, batch_size: int, seed: int, precision: str) -> dict:
         for index in (side.input, side.target):
             digest.update(np.ascontiguousarray(side.faces.images[index]).data)
     return {
-        "dataset": pairs.train.faces.name,
-        "train_people": list(pairs.train.people),
-        "test_people": list(pairs.test.people),
+        **runs.people_record(pairs),
         "pairs": digest.hexdigest(),
         "batch_size": batch_size,
         "seed": seed,

@@ -1,0 +1,89 @@
+# ---
+# jupyter:
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Start here
+#
+# In this notebook we see what Speculo does to a face, what will train it on this machine,
+# and what the chapters hold.
+#
+# **Speculo-v8** is a convolutional autoencoder. It takes a grey photo of a face, 32 by 32
+# pixels, in any pose. It draws the *front* of the same person: the face as it would look
+# straight into the camera. To do that it squeezes the photo into 4096 numbers. A good set of
+# numbers tells who somebody is and not how the head was turned. These numbers are the
+# **fingerprint**, and two faces can be compared by theirs.
+#
+# The model was published in 2020 as a model card, without the data and without a log of its
+# training. This book makes it run again and judges it.
+
+# %% tags=["parameters"]
+dataset = "orl"  # the faces
+people = None  # how many people; None takes all
+seed = 0  # of the split into people to train on and people to test on
+run = None  # name of the run; None names it after model and dataset
+
+# %%
+from IPython.display import Image, Markdown, display
+
+import speculo
+from speculo import book, device, evaluation, files, pairs, plots, runs
+from speculo.model import V8
+
+# %% [markdown]
+# ## One face, as v8 draws it
+#
+# The picture comes from the run that chapter 03 trains. Before that it is the one of the last
+# full run of the book.
+
+# %%
+split = pairs.split(speculo.load(dataset, people=people), seed=seed)
+trained = runs.at(run or runs.default_name(V8, dataset))
+if trained.epochs:
+    trained.require(split)
+    place = pairs.examples(split.test, 4)[-1:]
+    shown = pairs.Pairs(split.test.faces, split.test.input[place], split.test.target[place])
+    outputs = evaluation.predict(trained.model(), shown)
+    figure = plots.one_prediction(shown, outputs, 0, title=trained.best_title)
+    trained.save_picture(figure, "start")
+    display(figure)
+else:
+    print(
+        f"Run {trained.name} is not trained yet: run chapter 03. Until then, the book's last run:"
+    )
+    display(Image(files.PROJECT / "img" / "start.png", width=620))
+
+# %% [markdown]
+# **Figure 0.1.** Left, the photo that v8 is given, of a person whom it has never seen. Right,
+# the most frontal photo of that person: what it should draw. In the middle, what it draws. It
+# is a grey blob, and nearly the same blob for everybody. Chapter 04 measures how bad that is.
+
+# %% [markdown]
+# ## What trains here
+
+# %%
+print(device.report())
+
+# %% [markdown]
+# ## The chapters
+#
+# Run them in order: each leaves in `runs/` what the next one needs. The seconds are those of
+# the book's last full run, on two cores and without a GPU.
+
+# %%
+display(Markdown(book.contents().replace("](notebooks/", "](")))
+
+# %% [markdown]
+# ## What we learned
+#
+# A fingerprint is what the network keeps of a face when it has to draw the front of it. Where
+# no GPU is found, the CPU trains v8 too.
+#
+# Next: [The faces](01_dataset.ipynb).
+
+# %% tags=["metrics"]
+{"people": len(split.train.people) + len(split.test.people)}

@@ -1,0 +1,176 @@
+# ---
+# jupyter:
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # The model
+#
+# In this notebook we build Speculo-v8 layer by layer, check it against its card, and look at
+# what its shape allows before any training.
+
+# %% tags=["parameters"]
+dataset = "orl"  # the faces
+people = None  # how many people; None takes all
+seed = 0  # of the split and of the first weights
+run = None  # name of the run; None names it after model and dataset
+
+# %%
+
+import numpy as np
+
+import speculo
+from speculo import card, evaluation, files, model, pairs, plots, runs
+from speculo.backend import keras  # Keras, without its backend's notes on itself
+from speculo.model import V8
+
+trained = runs.at(run or runs.default_name(V8, dataset))
+V8
+
+# %% [markdown]
+# These are the parameters of the card, and all of them. The rest is in the code that built it:
+# kernels of 3 by 3, dropout, and where the activations stand.
+#
+# ## The encoder
+#
+# Five times: a convolution, a maximum over 2 by 2 pixels, dropout. Each round halves the
+# picture. It also halves the number of channels, from 1024 down to 64. Most encoders do the
+# opposite.
+
+# %%
+layers = keras.layers
+x = inputs = keras.Input(V8.input_shape)
+for filters in V8.filters:
+    x = layers.Conv2D(filters, 3, padding="same", activation="relu")(x)
+    x = layers.MaxPooling2D(2, padding="same")(x)
+    x = layers.Dropout(0.1)(x)
+    print(f"{filters:5} filters -> {x.shape[1:]}")
+
+# %% [markdown]
+# ## The latent
+#
+# What is left of the picture is 1 by 1 pixel with 64 channels. A linear layer turns these 64
+# numbers into 4096, the fingerprint, and another one turns them back into 64.
+
+# %%
+x = layers.Dropout(0.2)(layers.Flatten()(x))
+fingerprint = layers.Dense(V8.latent_size)(x)
+x = layers.Reshape((1, 1, 64))(layers.Dense(64)(fingerprint))
+print(f"fingerprint {fingerprint.shape[1:]} -> {x.shape[1:]}")
+
+# %% [markdown]
+# ## The decoder
+#
+# Five times: a transposed convolution that doubles the picture, batch normalisation, dropout.
+# One more makes a single channel. It ends in a ReLU, and a sigmoid follows. Remember that ReLU.
+
+# %%
+for filters in reversed(V8.filters):
+    x = layers.Conv2DTranspose(filters, 3, strides=2, padding="same", activation="relu")(x)
+    x = layers.Dropout(0.1)(layers.BatchNormalization()(x))
+x = layers.Conv2DTranspose(1, 3, padding="same", activation="relu")(x)
+outputs = layers.Activation("sigmoid")(x)
+by_hand = keras.Model(inputs, outputs)
+
+network = model.build(V8, seed=seed)
+assert by_hand.count_params() == network.count_params()
+print(f"{network.count_params():,} parameters, by hand and by speculo.model.build alike")
+
+# %% [markdown]
+# From here on, `model.build(V8)` does all of this.
+#
+# ## The summary
+#
+# The card prints a summary as Keras 2 wrote it. Here is ours, in the same form. A test holds it
+# to the card's, byte for byte.
+
+# %%
+print(card.summary(network))
+
+# %%
+figure = plots.model_graph(network)
+path = trained.save_picture(figure, "model")
+print(f"Saved as {files.shown(path)}")
+figure
+
+# %% [markdown]
+# **Figure 2.1.** A box is what flows out of a layer: as high as the picture is, and as wide as
+# it has channels (both on a logarithmic scale). The picture shrinks to a single pixel before
+# the latent, so nothing but 64 numbers passes the middle.
+
+# %% [markdown]
+# ## Where the parameters and the arithmetic are
+
+# %%
+multiplications = model.multiplications(network)
+forward = 2e-9 * sum(multiplications.values())
+heaviest = sorted(multiplications, key=multiplications.get)[-2:]
+share = sum(multiplications[name] for name in heaviest) / sum(multiplications.values())
+print(f"{forward:.2f} GFLOP to draw one image, about {3 * forward:.1f} to train on it.")
+print(f"{' and '.join(heaviest)} do {share:.0%} of it.")
+plots.costs(network)
+
+# %% [markdown]
+# **Figure 2.2.** Two layers, the ones between 1024 and 512 channels, hold most of the parameters and
+# do nearly all of the work. The first encoder layer makes 1024 pictures of full size from one, and
+# the next has to read them all.
+
+# %% [markdown]
+# ## What it can draw
+#
+# Before training, the weights are random. One thing does not depend on the weights at all.
+
+# %%
+split = pairs.split(speculo.load(dataset, people=people), seed=seed)
+untrained = evaluation.predict(network, split.test)
+targets = split.test.batch()[1]
+below, floor = evaluation.output_floor(split.test)
+print(f"Outputs of the untrained v8: {untrained.min():.3f} to {untrained.max():.3f}")
+print(f"Targets:                     {targets.min():.3f} to {targets.max():.3f}")
+print(f"{below:.0%} of the target pixels are below 0.5.")
+plots.output_range(targets, untrained)
+
+# %% [markdown]
+# **Figure 2.3.** The ReLU gives zero or more, and the sigmoid of zero is 0.5. So no output can
+# be darker than middle grey, whatever the weights. The pixels left of the line, printed above as
+# a share, are out of v8's reach.
+
+# %% [markdown]
+# ## What the fingerprint can hold
+#
+# We encode faces and ask how many directions their fingerprints span. Singular values tell: those
+# that are zero, up to rounding, are directions that nothing ever moves in.
+
+# %%
+encoder = model.encoder(network)
+shown = pairs.as_input(split.train.faces.images)
+latents = np.concatenate(
+    [encoder.predict_on_batch(shown[i : i + 64]) for i in range(0, len(shown), 64)]
+).astype(np.float64)
+values = np.linalg.svd(latents - latents.mean(axis=0), compute_uv=False)
+rank = int(np.sum(values > values[0] * 1e-5))
+print(f"{latents.shape[1]} numbers in a fingerprint, {len(latents)} faces, rank {rank}")
+plots.singular_values(values[:128], rank=rank)
+
+# %% [markdown]
+# **Figure 2.4.** After the marked rank the values drop to rounding error (the first 128 are shown). All 4096 numbers follow
+# from the 64 in front of them, so they cannot hold more. With fewer than 65 faces the rank is lower still.
+
+# %% [markdown]
+# ## What we learned
+#
+# The network is the one on the card: same names, same shapes, same parameters. Its shape alone
+# tells two things. It cannot draw dark pixels, and its 4096 latent numbers are worth 64.
+#
+# Next: [Training](03_training.ipynb).
+
+# %% tags=["metrics"]
+{
+    "parameters": network.count_params(),
+    "rank": rank,
+    "lowest_output": round(float(untrained.min()), 4),
+    "floor": round(floor, 5),
+}

@@ -1,0 +1,127 @@
+# ---
+# jupyter:
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Training
+#
+# In this notebook we train Speculo-v8, exactly as on its card, on photographs of real people.
+#
+# A run is a folder in `runs/`. It holds the parameters, the log, the weights and a picture of
+# some held-out faces after each epoch. Stop the training whenever you like, even by pulling the
+# plug: run the cell again, and it goes on after the last full epoch.
+
+# %% tags=["parameters"]
+dataset = "orl"  # the faces
+people = None  # how many people; None takes all
+epochs = 12  # passes over the train pairs, in all; more of them continue a finished run
+batch_size = 16  # pairs in a step
+seed = 0  # of the split, the first weights, the order and the dropout
+precision = None  # None: what this device does fast; or "float32", "mixed_bfloat16"
+run = None  # name of the run; None names it after model and dataset
+
+# %%
+from IPython.display import display
+
+import speculo
+from speculo import card, device, files, model, pairs, plots, runs, training
+from speculo.model import V8
+
+print(device.report())
+
+# %% [markdown]
+# ## The pairs
+#
+# The original took batches of 64 from more than 600,000 pairs. We have a few hundred, so we take
+# smaller batches: an epoch then has enough steps to move the weights and the running averages of
+# batch normalisation.
+
+# %%
+split = pairs.split(speculo.load(dataset, people=people), seed=seed)
+steps = -(-len(split.train) // batch_size)
+gflop = 6e-9 * sum(model.multiplications(model.build(V8)).values())
+print(f"{len(split.train)} pairs to train on, {len(split.test)} to test on")
+print(f"{steps} steps an epoch, {gflop * len(split.train) / 1000:.1f} TFLOP an epoch")
+
+# %% [markdown]
+# ## Train
+#
+# The figure is redrawn after each epoch. *Train* is the mean loss over the steps of the epoch,
+# with dropout; *test* is the loss on the held-out people at its end.
+
+# %%
+trained = runs.at(run or runs.default_name(V8, dataset))
+live = display(plots.loss(trained.history), display_id=True)
+training.train(
+    V8,
+    split,
+    trained,
+    epochs=epochs,
+    batch_size=batch_size,
+    seed=seed,
+    precision=precision,
+    on_epoch=lambda now: live.update(plots.loss(now.history, title=now.title)),
+)
+live.update(plots.loss(trained.history, title=trained.title if trained.epochs else ""))
+
+# %% [markdown]
+# **Figure 3.1.** The loss on both sides. The test loss jumps in the first epochs: it uses the
+# running averages of batch normalisation, and these follow the weights slowly. A value above the
+# frame is one of those jumps.
+
+# %% [markdown]
+# ## The log
+#
+# The card's training log was left empty. Here is ours. It is in `history.csv` too.
+
+# %%
+print(card.training_log(trained))
+
+# %%
+history, record = trained.history, trained.record
+print(f"{history['seconds'].sum():.0f} s in {trained.epochs} epochs")
+print(f"{history['images_per_second'].median():.1f} images/s (median of the epochs)")
+print(
+    f"{history['images_per_second'].median() * gflop:.0f} GFLOP/s, counted by the formula of chapter 02"
+)
+print(f"Precision {record['settings']['precision']}, seed {record['settings']['seed']}")
+print(", ".join(f"{name} {version}" for name, version in record["versions"].items()))
+
+# %% [markdown]
+# ## Epoch by epoch
+#
+# After each epoch v8 draws the same held-out people.
+
+# %%
+drawn = training.read_snapshots(trained)
+some = sorted(drawn)[:: max(1, len(drawn) // 5)]
+plots.snapshots(split.test, [drawn[epoch] for epoch in some], some)
+
+# %% [markdown]
+# **Figure 3.2.** First row, the photos; last row, the fronts to be drawn; between them the
+# predictions after some of the epochs. Early epochs can be empty or a white pattern: batch
+# normalisation draws with averages that lag behind the weights. What settles is a patch, bright
+# where faces are bright. It hardly differs from person to person.
+
+# %% [markdown]
+# ## What we learned
+#
+# v8 trains on a laptop's CPU, at the speed printed above. A GPU is much faster; the device
+# report says how to get TensorFlow to use one. The loss falls, and then it stays where it is.
+# Whether that loss is good, no loss can tell by itself.
+#
+# Next: [Results](04_results.ipynb).
+
+# %%
+print(f"The run is in {files.shown(trained.path)}")
+
+# %% tags=["metrics"]
+{
+    "epochs": trained.epochs,
+    "loss": round(float(history["loss"].iloc[-1]), 5),
+    "val_loss": round(float(history["val_loss"].min()), 5),
+}

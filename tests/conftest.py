@@ -1,0 +1,55 @@
+"""What the tests share: a home of their own, the ORL faces, and a model small enough to train."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import speculo
+from speculo import files, pairs
+from speculo.faces import FaceSet
+from speculo.pairs import Pairs, Split
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path, monkeypatch) -> Path:
+    """Runs and builds of a test go to a folder of its own."""
+    monkeypatch.setenv("SPECULO_HOME", str(tmp_path))
+    return files.home()
+
+
+@pytest.fixture(scope="session")
+def orl() -> FaceSet:
+    return speculo.load("orl")
+
+
+@pytest.fixture(scope="session")
+def few() -> Split:
+    """Pairs of five people: four to train on and one to test on."""
+    return pairs.split(speculo.load("orl", people=5))
+
+
+@pytest.fixture(scope="session")
+def last_eight(orl) -> Split:
+    """The split of the published baselines: people 33 to 40 are held out."""
+    target = pairs.fronts(orl)
+    test = orl.person >= 32
+    return Split(*(Pairs(orl, np.flatnonzero(side), target[side]) for side in (~test, test)))
+
+
+@pytest.fixture
+def tiny():
+    """The network of the card with few channels."""
+    from speculo.model import Config
+
+    return Config(
+        name="Speculo-tiny",
+        optimizer="adam",
+        learning_rate=0.001,
+        loss="mse",
+        input_shape=(32, 32, 1),
+        filters=(16, 16, 8, 8, 8),
+        latent_size=32,
+    )

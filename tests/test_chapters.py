@@ -1,0 +1,103 @@
+"""Every chapter, run by papermill at small scale, in order, in one home."""
+
+import os
+from pathlib import Path
+
+import jupytext
+import nbformat
+import papermill
+import pytest
+import yaml
+
+from speculo import book
+
+SMALL = yaml.safe_load(Path(__file__).with_name("chapters.yaml").read_text(encoding="utf-8"))
+CHAPTERS = {chapter.name: chapter for chapter in book.chapters()}
+
+
+@pytest.fixture(scope="module")
+def home_of_all(tmp_path_factory) -> Path:
+    return tmp_path_factory.mktemp("home")
+
+
+@pytest.fixture(autouse=True)
+def home(home_of_all, monkeypatch) -> Path:
+    monkeypatch.setenv("SPECULO_HOME", str(home_of_all))
+    return home_of_all
+
+
+def test_every_chapter_has_its_small_scale():
+    assert list(SMALL) == list(CHAPTERS)
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_every_name_is_a_parameter_of_its_chapter(name):
+    notebook = jupytext.read(CHAPTERS[name].script)
+    known = papermill.inspect_notebook(notebook)
+    assert set(SMALL[name]["parameters"]) <= set(known)
+    assert {"dataset", "seed", "run"} <= set(known)
+    # A parameter that nothing reads would be ignored in silence.
+    code = "\n".join(
+        cell.source
+        for cell in notebook.cells
+        if cell.cell_type == "code" and "parameters" not in cell.metadata.get("tags", [])
+    )
+    assert all(parameter in code for parameter in known)
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_the_chapter_runs_and_its_figures_are_right(name, home):
+    small = SMALL[name]
+    path = home / "build" / f"{name}.ipynb"
+    book.execute(
+        CHAPTERS[name],
+        path,
+        small["parameters"],
+        execution_timeout=small["limit"],
+        progress_bar=False,
+    )
+    notebook = nbformat.read(path, as_version=4)
+    recorded = book.metrics(notebook)
+    for metric, (low, high) in small["metrics"].items():
+        assert low <= recorded[metric] <= high, f"{metric} is {recorded[metric]}"
+    noise = [
+        output.text
+        for cell in notebook.cells
+        if cell.cell_type == "code"
+        for output in cell.outputs
+        if output.get("name") == "stderr"
+    ]
+    assert not noise
+
+
+def test_the_chapters_left_a_whole_run(home):
+    run = home / "runs" / "small"
+    text = (run / "README.md").read_text(encoding="utf-8")
+    for picture in ("dataset", "model", "loss", "predictions"):
+        assert (run / "img" / f"{picture}.png").stat().st_size > 10_000
+        assert f"img/{picture}.png" in text
+
+
+def test_results_without_a_training_say_what_to_do(home):
+    with pytest.raises(papermill.PapermillExecutionError, match="Run chapter 03 first"):
+        book.execute(
+            CHAPTERS["04_results"],
+            home / "build" / "untrained.ipynb",
+            {"run": "untrained"},
+            progress_bar=False,
+        )
+
+
+@pytest.mark.parametrize("backend", ["jax", "torch"])
+def test_the_same_chapters_train_on_another_backend(backend, home, monkeypatch):
+    pytest.importorskip(backend, reason=f"{backend} is not installed")
+    monkeypatch.setenv("KERAS_BACKEND", backend)
+    for name in ("03_training", "04_results"):
+        parameters = SMALL[name]["parameters"] | {"people": 3, "run": f"small-{backend}"}
+        if "epochs" in parameters:
+            parameters["epochs"] = 1
+        path = home / "build" / f"{name}-{backend}.ipynb"
+        book.execute(CHAPTERS[name], path, parameters, progress_bar=False)
+    record = (home / "runs" / f"small-{backend}" / "run.json").read_text(encoding="utf-8")
+    assert f'"backend": "{backend}"' in record
+    assert os.environ["KERAS_BACKEND"] == backend

@@ -1,0 +1,61 @@
+import numpy as np
+import pytest
+
+from speculo import evaluation, model, pairs
+
+
+@pytest.fixture(scope="module")
+def predicted(last_eight):
+    return evaluation.baselines(last_eight)
+
+
+def test_baselines_are_the_measured_ones(last_eight, predicted):
+    """Measured once on people 33..40, apart from this code."""
+    table = evaluation.table(predicted, last_eight.test)["MSE"]
+    assert table["mean frontal face"] == pytest.approx(0.0218, abs=5e-5)
+    assert table["input itself"] == pytest.approx(0.0167, abs=5e-5)
+    assert table["ridge regression"] == pytest.approx(0.0137, abs=5e-5)
+    assert table["ridge, mirrored too"] == pytest.approx(0.0127, abs=5e-5)
+
+
+def test_baselines_do_not_look_at_the_test_targets(last_eight, predicted):
+    test = last_eight.test
+    other = pairs.Split(last_eight.train, pairs.Pairs(test.faces, test.input, test.target[::-1]))
+    for name, values in evaluation.baselines(other).items():
+        assert np.array_equal(values, predicted[name])
+
+
+def test_the_table_is_sorted_and_in_decibels(last_eight, predicted):
+    table = evaluation.table(predicted, last_eight.test)
+    assert table["MSE"].is_monotonic_increasing
+    assert table["PSNR (dB)"].to_numpy() == pytest.approx(10 * np.log10(1 / table["MSE"]))
+    assert (table["± over people"] > 0).all()
+
+
+def test_errors_are_means_over_pixels_of_each_pair(few):
+    _, targets = few.test.batch()
+    assert evaluation.squared_error(targets + 0.1, few.test) == pytest.approx(0.01, rel=1e-4)
+    assert evaluation.squared_error(targets, few.test).shape == (len(few.test),)
+    assert evaluation.psnr(0.01) == pytest.approx(20)
+
+
+def test_by_person_averages_the_photos(last_eight, predicted):
+    errors = evaluation.squared_error(predicted["input itself"], last_eight.test)
+    people = evaluation.by_person(errors, last_eight.test)
+    assert set(people.index) == {f"s{number}" for number in range(33, 41)}
+    assert people["MSE"]["s33"] == pytest.approx(errors[:10].mean())
+    assert people["MSE"].mean() == pytest.approx(errors.mean())
+
+
+def test_the_floor_is_what_clipped_targets_miss(last_eight):
+    share, floor = evaluation.output_floor(last_eight.test)
+    _, targets = last_eight.test.batch()
+    clipped = evaluation.squared_error(np.maximum(targets, 0.5), last_eight.test).mean()
+    assert floor == pytest.approx(clipped) and 0.5 < share < 0.7
+
+
+def test_predict_does_not_depend_on_the_batch_size(tiny, few):
+    network = model.build(tiny, seed=0)
+    one, other = (evaluation.predict(network, few.test, batch_size=size) for size in (3, 64))
+    assert one.shape == (10, 32, 32, 1) and one.dtype == np.float32
+    assert one == pytest.approx(other, abs=1e-5)

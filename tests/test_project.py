@@ -1,0 +1,121 @@
+"""What a reader finds in the repository: pairs that belong together, and one place for each fact."""
+
+import re
+import subprocess
+import tomllib
+
+import jupytext
+import nbformat
+import pytest
+import yaml
+from conftest import ROOT
+
+from speculo import book
+
+CHAPTERS = book.chapters()
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+@pytest.fixture(params=CHAPTERS, ids=lambda chapter: chapter.name)
+def chapter(request):
+    return request.param
+
+
+@pytest.fixture
+def notebook(chapter):
+    return nbformat.read(chapter.notebook, as_version=4)
+
+
+def test_a_pair_has_the_same_cells(chapter, notebook):
+    script = jupytext.read(chapter.script)
+
+    def cells(each):
+        return [(c.cell_type, c.source, c.metadata.get("tags", [])) for c in each.cells]
+
+    assert cells(script) == cells(notebook)
+
+
+def test_a_notebook_is_valid_executed_and_without_error(notebook):
+    nbformat.validate(notebook)
+    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    assert [cell.execution_count for cell in code] == list(range(1, len(code) + 1))
+    assert not [o for cell in code for o in cell.outputs if o.output_type == "error"]
+
+
+def test_a_notebook_has_the_kernel_that_everybody_has(chapter, notebook):
+    assert notebook.metadata.kernelspec.name == "python3"
+    assert "name: python3" in chapter.script.read_text(encoding="utf-8")
+
+
+def test_a_notebook_holds_no_path_of_a_machine(chapter):
+    text = chapter.notebook.read_text(encoding="utf-8")
+    assert not re.findall(r"(?:/home/|/root/|/Users/|/work/|/tmp/|[A-Z]:\\\\)[\w./-]*", text)
+
+
+def test_a_chapter_has_the_parts_of_a_chapter(chapter):
+    text = chapter.script.read_text(encoding="utf-8")
+    assert chapter.title and chapter.shows.endswith(".")
+    assert "# ## What we learned" in text
+    following = CHAPTERS.index(chapter) + 1
+    if following < len(CHAPTERS):
+        assert f"# Next: [{CHAPTERS[following].title}]({CHAPTERS[following].name}.ipynb)" in text
+    code = [line for line in text.splitlines() if line and not line.startswith("#")]
+    assert len(code) <= 300
+
+
+def test_links_between_chapters_lead_somewhere(chapter):
+    for link in re.findall(r"\]\(([^)#]+\.ipynb)\)", chapter.script.read_text(encoding="utf-8")):
+        assert (chapter.script.parent / link).is_file(), link
+
+
+def test_the_readme_has_the_chapters_with_the_times_of_their_notebooks():
+    assert book.contents() in README
+
+
+def test_every_file_that_the_readme_names_is_there():
+    for link in re.findall(r"\]\(((?!http)[^)#]+)\)", README):
+        assert (ROOT / link).exists(), link
+    layout = re.search(r"## Layout\n\n```\n(.+?)```", README, re.DOTALL)[1]
+    for name in re.findall(r"([a-z]+\.py)\b", layout):
+        assert name == "NN_name.py" or (ROOT / "speculo" / name).is_file(), name
+    rooms = {path.name for path in (ROOT / "speculo").glob("[a-z]*.py")}
+    assert rooms <= set(re.findall(r"([a-z]+\.py)\b", layout))
+
+
+def test_images_have_alt_text():
+    for path in (ROOT / "README.md", *(chapter.script for chapter in CHAPTERS)):
+        assert "![](" not in path.read_text(encoding="utf-8")
+
+
+def test_the_conda_environment_names_no_version_of_its_own():
+    environment = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))
+    python, pip, packages = environment["dependencies"]
+    assert python == f"python {PROJECT['requires-python']}" and pip == "pip"
+    assert packages == {"pip": ["--constraint constraints.txt", "--editable .[test]"]}
+    assert environment["channels"] == ["conda-forge"]
+
+
+def test_constraints_are_names_and_versions_and_cover_every_dependency():
+    lines = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
+    assert all(re.fullmatch(r"[A-Za-z0-9._-]+==[A-Za-z0-9.]+", line) for line in lines)
+    pinned = {re.sub(r"[-_.]+", "-", line.split("==")[0]).lower() for line in lines}
+    wanted = PROJECT["dependencies"] + PROJECT["optional-dependencies"]["test"]
+    assert {re.match(r"[\w-]+", name)[0].lower() for name in wanted} <= pinned
+
+
+def test_every_dependency_says_who_needs_it():
+    text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    block = re.search(r"^dependencies = \[\n(.+?)^\]", text, re.DOTALL | re.MULTILINE)[1]
+    for group in re.split(r"^(?=    # )", block, flags=re.MULTILINE):
+        assert not group.strip() or group.startswith("    # ")
+
+
+def test_no_photograph_is_in_the_repository():
+    if not (ROOT / ".git").exists():
+        pytest.skip("this is no git checkout")
+    names = subprocess.run(
+        ["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout.split()
+    assert not [name for name in names if name.endswith((".jpg", ".jpeg", ".pgm", ".npz", ".h5"))]
+    assert all(name.startswith("img/") for name in names if name.endswith(".png"))

@@ -1,0 +1,90 @@
+import json
+
+import numpy as np
+import pytest
+
+from speculo import card, files, model, pairs, runs, training
+
+
+@pytest.fixture
+def trained(tiny, few):
+    return training.train(tiny, few, runs.at("a"), epochs=1, precision="float32")
+
+
+@pytest.mark.parametrize("name", ["", "../a", "a/b", ".hidden", "-p", "a b", "ä"])
+def test_a_run_is_one_folder_inside_runs(name):
+    with pytest.raises(ValueError, match="expected a name of letters"):
+        runs.at(name)
+
+
+def test_default_names_are_names():
+    assert runs.default_name(model.V8, "orl") == "v8-orl"
+    assert runs.at(runs.default_name(model.V8, "folder:../data/my faces")).name
+
+
+def test_opening_a_run_that_is_not_there_says_which_chapter_makes_it():
+    with pytest.raises(FileNotFoundError, match="'v8-orl'.*chapter 03"):
+        runs.open("v8-orl")
+
+
+def test_a_damaged_record_is_named(trained):
+    (trained.path / "run.json").write_text("{")
+    with pytest.raises(ValueError, match="run.json is damaged"):
+        trained.record  # noqa: B018
+
+
+def test_weights_of_another_model_are_refused(trained, tiny):
+    arrays = files.read_arrays(trained.path / "best.npz")
+    arrays["weights/latent_space/kernel"] = np.zeros((2, 2))
+    with pytest.raises(ValueError, match="latent_space/kernel should have shape"):
+        runs.set_weights(model.build(tiny), arrays)
+
+
+def test_a_run_without_weights_says_so(trained):
+    for path in trained.path.glob("*.npz"):
+        path.unlink()
+    with pytest.raises(FileNotFoundError, match="No weights can be read"):
+        trained.model()
+
+
+def test_a_split_that_mixes_in_train_people_is_refused(trained, few, orl):
+    trained.require(few)
+    with pytest.raises(ValueError, match="was trained with train_people"):
+        trained.require(pairs.split(orl))
+
+
+def test_the_model_card_has_the_form_of_the_published_one(trained):
+    text = card.write(trained, ["a note"]).read_text()
+    headings = [line for line in text.splitlines() if line.startswith("#")]
+    assert headings == [
+        "# Model tiny",
+        "### Dataset Sample",
+        "## Model Summary",
+        "## Training Log",
+        "### Model loss",
+        "## Predictions",
+        "## Notes",
+    ]
+    assert "Optimizer - adam (LR - 0.001) <br>\nLoss Function - mse <br>\n" in text
+    assert "Filters - (16, 16, 8, 8, 8) <br>\nLatent Size - 32 <br>" in text
+    assert card.summary(trained.model()) in text
+    assert (
+        card.training_log(trained).startswith("Epoch 1/1 - ") and card.training_log(trained) in text
+    )
+    for picture in ("dataset", "model", "loss", "predictions"):
+        assert f"(img/{picture}.png)" in text
+    assert text.rstrip().endswith("- a note")
+
+
+def test_run_json_is_plain(trained):
+    record = json.loads((trained.path / "run.json").read_text())
+    assert record["config"]["filters"] == [16, 16, 8, 8, 8]
+
+
+def test_a_file_is_written_whole_or_not_at_all(tmp_path):
+    path = tmp_path / "folder" / "a.txt"
+    files.write_text(path, "old")
+    with pytest.raises(RuntimeError), files.replacing(path) as part:
+        part.write_text("half")
+        raise RuntimeError
+    assert path.read_text() == "old" and list(path.parent.iterdir()) == [path]

@@ -87,8 +87,8 @@ class Run:
         file = self.path / "history.csv"
         if not file.is_file():
             return pd.DataFrame(columns=list(HISTORY))
-        # Digits are read back exactly as they were written: a resumed log is the same file.
-        return pd.read_csv(file, float_precision="round_trip")
+        # Python's float reads digits back exactly: a resumed log is the same file.
+        return pd.read_csv(file, converters=dict.fromkeys(HISTORY[1:], float))
 
     @property
     def epochs(self) -> int:

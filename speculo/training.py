@@ -159,6 +159,12 @@ def _train_epoch(
 
     history = run.history
     weights = runs.get_weights(network) | {"epoch": np.array(epoch + 1)}
+    optimizer = {
+        # by number: Keras names the optimizers of a session one after the other
+        f"optimizer/{number}": keras.ops.convert_to_numpy(variable)
+        for number, variable in enumerate(network.optimizer.variables)
+    }
+    files.write_arrays(run.path / "next.npz", weights | optimizer)
     if not (history["val_loss"] <= val_loss).any():
         files.write_arrays(run.path / "best.npz", weights)
     _write_snapshot(network, pairs.test, run, epoch + 1)
@@ -171,7 +177,7 @@ def _train_epoch(
     }
     history = pd.DataFrame([*history.to_dict("records"), row])
     run.write_history(history)
-    _write_state(network, weights, run)
+    _commit_state(run)
 
     left = history["seconds"].mean() * (epochs - epoch - 1)
     progress.keep(
@@ -198,24 +204,19 @@ def _seed_dropout(network: keras.Model, seed: int, epoch: int) -> None:
         layer.seed_generator.state.assign(state)
 
 
-def _write_state(network: keras.Model, weights: dict[str, np.ndarray], run: Run) -> None:
-    """Keep all that the next epoch needs; the state before stays as ``previous.npz``."""
-    last, following = run.path / "last.npz", run.path / "next.npz"
-    optimizer = {
-        f"optimizer/{variable.path}": keras.ops.convert_to_numpy(variable)
-        for variable in network.optimizer.variables
-    }
-    files.write_arrays(following, weights | optimizer)
+def _commit_state(run: Run) -> None:
+    """Put the state that was written as ``next.npz`` in the place of the last one, which is kept."""
+    last = run.path / "last.npz"
     if last.exists():
         last.replace(run.path / "previous.npz")
-    following.replace(last)
+    (run.path / "next.npz").replace(last)
 
 
 def _restore(network: keras.Model, state: dict[str, np.ndarray]) -> int:
     """Put a state back into model and optimizer, and say after which epoch it was."""
     runs.set_weights(network, state)
-    for variable in network.optimizer.variables:
-        variable.assign(state[f"optimizer/{variable.path}"])
+    for number, variable in enumerate(network.optimizer.variables):
+        variable.assign(state[f"optimizer/{number}"])
     return int(state["epoch"])
 
 

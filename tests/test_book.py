@@ -5,7 +5,15 @@ import pytest
 
 from speculo import book
 
-SCRIPT = """# %% [markdown]
+SCRIPT = """# ---
+# jupyter:
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
 # # {title}
 #
 # In this notebook we add

@@ -44,7 +44,7 @@ KINDS = [
     "dataset",
     "fronts",
     "photos_per_person",
-    "histograms",
+    "output_range",
     "model_graph",
     "costs",
     "singular_values",

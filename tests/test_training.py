@@ -188,7 +188,7 @@ def test_a_run_with_other_settings_refuses(tiny, few, options):
 
 def test_a_run_on_other_people_refuses(tiny, few, orl):
     train(tiny, few, epochs=1)
-    with pytest.raises(ValueError, match="train_people"):
+    with pytest.raises(ValueError, match="test_people"):
         train(tiny, Split(few.train, pairs.split(orl).test))
 
 

@@ -36,6 +36,9 @@ with _quiet():
     if keras.backend.backend() == "tensorflow":
         import tensorflow
 
-        tensorflow.config.list_physical_devices("GPU")  # it looks for CUDA here, and says so
+        if not tensorflow.config.list_physical_devices("GPU"):  # it looks for CUDA, and says so
+            # Two operations at once would add up gradients in either order: the same training
+            # would end with other weights each time. One at a time still uses every core.
+            tensorflow.config.threading.set_inter_op_parallelism_threads(1)
 
 __all__ = ["keras"]

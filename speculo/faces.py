@@ -156,3 +156,29 @@ class FaceSet:
             "skipped": tuple(map(tuple, arrays.get("skipped", np.empty((0, 2))).tolist())),
         }
         return cls(**(arrays | text))
+
+
+def angle_from_front(pose: np.ndarray) -> np.ndarray:
+    """Angle between each pose and looking straight ahead.
+
+    It is the geodesic angle of the rotation Rz(roll) Rx(pitch) Ry(yaw), so
+    opposite angles do not cancel, as they do in a sum.
+
+    Parameters
+    ----------
+    pose : numpy.ndarray
+        float32, shape (n, 3): yaw, pitch, roll in degrees.
+
+    Returns
+    -------
+    numpy.ndarray
+        float64, shape (n,): degrees, 0..180, NaN where the pose is unknown.
+    """
+    yaw, pitch, roll = np.radians(pose.astype(np.float64)).T
+    trace = (
+        np.cos(roll) * np.cos(yaw)
+        - np.sin(roll) * np.sin(pitch) * np.sin(yaw)
+        + np.cos(roll) * np.cos(pitch)
+        + np.cos(pitch) * np.cos(yaw)
+    )
+    return np.degrees(np.arccos(np.clip((trace - 1) / 2, -1, 1)))

@@ -160,10 +160,9 @@ def _read(path: str | Path, size: int, crop: Crop) -> np.ndarray:
             share = crop
         need = math.ceil(need / share)
         image.draft("L", (need, need))
-        orientation = _orientation(image)
         image.load()
-        shrunk = image.size[0] / width
-        upright = _upright(_grey(image), orientation)
+        shrunk = max(image.size) / max(width, height)
+        upright = _upright(_grey(image), _orientation(image))
     width, height = upright.size
     if crop == "auto":
         box = detector.find(np.asarray(upright))
@@ -188,6 +187,7 @@ def _clipped(box: tuple[float, ...], width: float, height: float) -> tuple[float
 
 
 def _orientation(image: Image.Image) -> int:
+    """EXIF orientation of a loaded image. Pillow sets a TIFF upright by itself, and forgets it."""
     try:
         return image.getexif().get(_ORIENTATION, 1)
     except Exception:  # damaged EXIF data is no reason to lose the photo

@@ -226,12 +226,9 @@ def prepare(
     ValueError
         If more than a tenth of the photos are bad: the message names them.
     """
-    digest = hashlib.blake2b(digest_size=12)
-    digest.update(repr((VERSION, name, str(root), size, sorted(options.items()))).encode())
-    lines = "\n".join([f"{path}\0{length}\0{time}" for path, length, time in read])
-    digest.update(lines.encode("utf-8", "surrogateescape"))
+    key = _key(read, (VERSION, name, str(root), size, sorted(options.items())))
     words = re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-.")
-    folder = files.home() / "build" / "cache" / f"{words}-{size}-{digest.hexdigest()}"
+    folder = files.home() / "build" / "cache" / f"{words}-{size}-{key}"
     try:
         return _open(name, folder)
     except FileNotFoundError:
@@ -240,6 +237,13 @@ def prepare(
         shutil.rmtree(folder)
     _write(folder, root, find(), size, layout)
     return _open(name, folder)
+
+
+def _key(read: Sequence[File], options: tuple) -> str:
+    digest = hashlib.blake2b(repr(options).encode(), digest_size=12)
+    lines = "\n".join([f"{path}\0{length}\0{time}" for path, length, time in read])
+    digest.update(lines.encode("utf-8", "surrogateescape"))
+    return digest.hexdigest()
 
 
 def _open(name: str, folder: Path) -> FaceSet:
@@ -255,60 +259,73 @@ def _write(folder: Path, root: Path, found: Found, size: int, layout: str) -> No
     """Read the photos and keep what is good of them."""
     from speculo import images
 
-    if not found.photos:
+    photos = found.photos
+    if not photos:
         raise wrong_layout(root, layout)
-    paths, people, series, poses, crops, fronts = zip(*found.photos, strict=True)
     begin = time.perf_counter()
-    pixels, failed = images.read_all(root, paths, size, crops)
+    pixels, failed = images.read_all(
+        root, [photo.path for photo in photos], size, [photo.crop for photo in photos]
+    )
     seconds = time.perf_counter() - begin
-    skipped = [*found.skipped, *((paths[row], str(failed[row])) for row in sorted(failed))]
-    bad = [row for row in sorted(failed) if not isinstance(failed[row], images.NoFace)]
-    if len(bad) > BAD * len(paths):
-        listed = "".join(f"\n  {paths[row]}: {failed[row]}" for row in bad[:10])
-        more = f"\n  ... and {len(bad) - 10} more" if len(bad) > 10 else ""
-        raise ValueError(
-            readable(
-                f"{len(bad)} of {len(paths)} photos in {root} are bad, more than a tenth:"
-                f"{listed}{more}\nMend them or take them away, and run this again"
-            )
-        )
-    good = np.array([row for row in range(len(paths)) if row not in failed], dtype=np.int64)
-    if not len(good):
+    bad = [row for row in failed if not isinstance(failed[row], images.NoFace)]
+    if len(bad) > BAD * len(photos):
+        raise _too_many_bad(root, photos, {row: failed[row] for row in sorted(bad)})
+    good = [row for row in range(len(photos)) if row not in failed]
+    if not good:
         raise FileNotFoundError(
-            f"No face was found in any of the {len(paths)} photos in {root}. "
+            f"No face was found in any of the {len(photos)} photos in {root}. "
             "Crop the photos to the faces, and load them without crop"
         )
     if failed:
-        for row, place in enumerate(good):  # in place: a copy would take the memory twice
-            pixels[row] = pixels[place]
-
-    names = dict.fromkeys(people[row] for row in good)
-    numbers = {person: number for number, person in enumerate(names)}
-    groups: dict[tuple[str, str], int] = {}
-    group = [groups.setdefault((people[row], series[row]), len(groups)) for row in good]
-    chosen = np.full(len(groups), -1, dtype=np.int64)
-    for place, row in reversed(list(enumerate(good))):  # of several the first is taken
-        if fronts[row]:
-            chosen[group[place]] = place
-    skipped += [
-        (person, "no photo of this person could be used, so the person is left out")
-        for person in dict.fromkeys(people)
-        if person not in names
-    ]
-    arrays = {
-        "images": pixels[: len(good)],
-        "person": np.array([numbers[people[row]] for row in good], dtype=np.int32),
-        "names": np.array([readable(person) for person in names]),
-        "pose": np.array([poses[row] for row in good], dtype=np.float32),
-        "origin": np.array([readable(paths[row]) for row in good]),
-        "series": np.array(group, dtype=np.int32),
-        "front": chosen[group],
-        "skipped": np.array(
-            [[readable(text) for text in pair] for pair in skipped], dtype=np.str_
-        ).reshape(-1, 2),
-    }
+        for place, row in enumerate(good):  # in place: a copy would take the memory twice
+            pixels[place] = pixels[row]
     with files.new_folder(folder) as part:
-        for field, array in arrays.items():
+        np.save(part / "images.npy", pixels[: len(good)])
+        del pixels  # before the rest is made, which is large too
+        for field, array in _tables(found, good, failed).items():
             np.save(part / f"{field}.npy", array, allow_pickle=False)
-    rate = len(paths) / seconds
-    print(f"Read {len(paths):,} photos in {seconds:.1f} s ({rate:,.0f} a second).", flush=True)
+    rate = len(photos) / seconds
+    print(f"Read {len(photos):,} photos in {seconds:.1f} s ({rate:,.0f} a second).", flush=True)
+
+
+def _too_many_bad(root: Path, photos: Sequence[Photo], bad: dict[int, Exception]) -> ValueError:
+    listed = [f"\n  {photos[row].path}: {error}" for row, error in bad.items()]
+    if len(listed) > 10:
+        listed[10:] = [f"\n  ... and {len(listed) - 10} more"]
+    return ValueError(
+        readable(
+            f"{len(bad)} of {len(photos)} photos in {root} are bad, more than a tenth:"
+            f"{''.join(listed)}\nMend them or take them away, and run this again"
+        )
+    )
+
+
+def _tables(found: Found, good: list[int], failed: dict[int, Exception]) -> dict[str, np.ndarray]:
+    """All arrays of a FaceSet but the images, of the good photos."""
+    photos = [found.photos[row] for row in good]
+    numbers: dict[str, int] = {}
+    groups: dict[tuple[str, str], int] = {}
+    chosen: dict[int, int] = {}
+    person = np.empty(len(photos), dtype=np.int32)
+    series = np.empty(len(photos), dtype=np.int32)
+    for row, photo in enumerate(photos):
+        person[row] = numbers.setdefault(photo.person, len(numbers))
+        series[row] = groups.setdefault((photo.person, photo.series), len(groups))
+        if photo.is_front:
+            chosen.setdefault(int(series[row]), row)  # of several the first is taken
+    skipped = [*found.skipped, *((found.photos[row].path, str(failed[row])) for row in failed)]
+    skipped += [
+        (name, "no photo of this person could be used, so the person is left out")
+        for name in dict.fromkeys(found.photos[row].person for row in failed)
+        if name not in numbers
+    ]
+    skipped = [[readable(text) for text in pair] for pair in sorted(skipped)]
+    return {
+        "person": person,
+        "names": np.array([readable(name) for name in numbers]),
+        "pose": np.array([photo.pose for photo in photos], dtype=np.float32),
+        "origin": np.array([readable(photo.path) for photo in photos]),
+        "series": series,
+        "front": np.array([chosen.get(group, -1) for group in range(len(groups))])[series],
+        "skipped": np.array(skipped, dtype=np.str_).reshape(-1, 2),
+    }

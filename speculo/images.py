@@ -21,7 +21,7 @@ is found ("auto"), or a box of left, top, right, bottom in pixels."""
 GROUND = 128
 """Grey that shows through where a picture is transparent."""
 
-_CHUNK = 32  # photos in one piece of work: long enough to hide the cost of handing it over
+_CHUNK = 16  # photos in one piece of work: long enough to hide the cost of handing it over
 
 # Formats that Pillow gives to other programs, or only knows by name.
 _REFUSED = {"BUFR", "EPS", "GRIB", "HDF5", "MPEG", "WMF"}

@@ -227,7 +227,7 @@ def prepare(
         If more than a tenth of the photos are bad: the message names them.
     """
     key = _key(read, (VERSION, name, str(root), size, sorted(options.items())))
-    words = re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-.")
+    words = re.sub(r"[^A-Za-z0-9._-]+", "-", name)[:40].strip("-.")
     folder = files.home() / "build" / "cache" / f"{words}-{size}-{key}"
     try:
         return _open(name, folder)

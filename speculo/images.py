@@ -119,7 +119,7 @@ def read_all(
             try:
                 images[row] = read(os.path.join(root, paths[row]), size, crops[row])
             except (ValueError, NoFace) as error:
-                failed[row] = error.with_traceback(None)
+                failed[row] = type(error)(str(error))  # a new one: the old holds the image
         return rows.stop
 
     begin = time.perf_counter()

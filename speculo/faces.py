@@ -1,6 +1,6 @@
 """FaceSet: photographs of faces, whose they are, and how they are turned."""
 
-from dataclasses import dataclass, fields
+from dataclasses import MISSING, dataclass, fields
 from pathlib import Path
 
 import numpy as np
@@ -29,11 +29,21 @@ class FaceSet:
         float32, shape (n, 3): yaw, pitch, roll in degrees, NaN where unknown.
     origin : numpy.ndarray
         str, shape (n,): the file that each image came from.
+    series : numpy.ndarray, optional
+        int32, shape (n,): photos of one person that were taken together, such
+        as a video or a session, share a number. By default all photos of a
+        person do.
+    front : numpy.ndarray, optional
+        int64, shape (n,): index of the front that somebody chose for an image,
+        -1 where nobody did. By default nobody did.
+    skipped : tuple of (str, str), optional
+        What the source could not use: a path within the dataset, and why.
 
     Raises
     ------
     ValueError
-        If shapes or types do not agree, or if a person has no image.
+        If shapes or types do not agree, if a person has no image, or if a
+        series or a front crosses two people.
     """
 
     name: str
@@ -42,13 +52,22 @@ class FaceSet:
     names: tuple[str, ...]
     pose: np.ndarray
     origin: np.ndarray
+    series: np.ndarray | None = None
+    front: np.ndarray | None = None
+    skipped: tuple[tuple[str, str], ...] = ()
 
     def __post_init__(self) -> None:
         n = len(self.images)
+        if self.series is None:
+            object.__setattr__(self, "series", self.person)
+        if self.front is None:
+            object.__setattr__(self, "front", np.full(n, -1, dtype=np.int64))
         expected = {
             "images": (np.uint8, (n, *self.images.shape[1:])),
             "person": (np.int32, (n,)),
             "pose": (np.float32, (n, 3)),
+            "series": (np.int32, (n,)),
+            "front": (np.int64, (n,)),
         }
         for field, (dtype, shape) in expected.items():
             array = getattr(self, field)
@@ -68,15 +87,32 @@ class FaceSet:
                 f"FaceSet.person holds {len(np.unique(self.person))} different numbers, expected "
                 f"each of 0..{len(self.names) - 1}, one for each of the {len(self.names)} names"
             )
+        self._check_series_and_fronts()
+
+    def _check_series_and_fronts(self) -> None:
+        if len(self) and self.series.min() < 0:
+            raise ValueError(f"FaceSet.series holds {self.series.min()}, expected 0 or above")
+        owner = np.zeros(self.series.max(initial=-1) + 1, dtype=np.int32)
+        owner[self.series] = self.person
+        if not np.array_equal(owner[self.series], self.person):
+            raise ValueError("FaceSet.series puts photos of two people into one series")
+        chosen = np.flatnonzero(self.front != -1)
+        front = self.front[chosen]
+        if len(front) and not 0 <= front.min() <= front.max() < len(self):
+            raise ValueError(f"FaceSet.front needs indices of images (0..{len(self) - 1}), or -1")
+        if not np.array_equal(self.person[front], self.person[chosen]):
+            raise ValueError("FaceSet.front names a photo of another person as a front")
 
     def __len__(self) -> int:
         return len(self.images)
 
     def __repr__(self) -> str:
         height, width = self.images.shape[1:]
+        posed = np.count_nonzero(np.isfinite(self.pose).all(axis=1))
+        known = {0: "unknown", len(self): "known"}.get(posed, f"known for {posed}")
         return (
             f"FaceSet({self.name!r}: {len(self)} images of {len(self.names)} people, "
-            f"{width} x {height}, pose {'known' if self.has_pose else 'unknown'})"
+            f"{width} x {height}, pose {known})"
         )
 
     @property
@@ -86,9 +122,12 @@ class FaceSet:
 
     def save(self, path: str | Path) -> None:
         """Write everything to one ``.npz`` file, without pickle."""
-        files.write_arrays(
-            path, {field.name: np.asarray(getattr(self, field.name)) for field in fields(self)}
-        )
+        files.write_arrays(path, self.arrays())
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Everything as arrays by name, text among it: what `from_arrays` takes."""
+        arrays = {field.name: np.asarray(getattr(self, field.name)) for field in fields(self)}
+        return arrays | {"skipped": np.array(self.skipped, dtype=np.str_).reshape(-1, 2)}
 
     @classmethod
     def open(cls, path: str | Path) -> "FaceSet":
@@ -102,15 +141,44 @@ class FaceSet:
             If the file is truncated, damaged or something else.
         """
         arrays = files.read_arrays(path)
-        expected = {field.name for field in fields(cls)}
-        if set(arrays) != expected:
-            raise ValueError(
-                f"{path} holds {sorted(arrays)}, expected a FaceSet: {sorted(expected)}"
-            )
-        return cls(
-            **{
-                **arrays,
-                "name": str(arrays["name"]),
-                "names": tuple(map(str, arrays["names"])),
-            }
-        )
+        every = {field.name for field in fields(cls)}
+        needed = {field.name for field in fields(cls) if field.default is MISSING}
+        if not needed <= set(arrays) <= every:
+            raise ValueError(f"{path} holds {sorted(arrays)}, expected a FaceSet: {sorted(every)}")
+        return cls.from_arrays(arrays)
+
+    @classmethod
+    def from_arrays(cls, arrays: dict[str, np.ndarray]) -> "FaceSet":
+        """Make a FaceSet of what `arrays` gave. Nothing is copied."""
+        text = {
+            "name": str(arrays["name"]),
+            "names": tuple(arrays["names"].tolist()),
+            "skipped": tuple(map(tuple, arrays.get("skipped", np.empty((0, 2))).tolist())),
+        }
+        return cls(**(arrays | text))
+
+
+def angle_from_front(pose: np.ndarray) -> np.ndarray:
+    """Angle between each pose and looking straight ahead.
+
+    It is the geodesic angle of the rotation Rz(roll) Rx(pitch) Ry(yaw), so
+    opposite angles do not cancel, as they do in a sum.
+
+    Parameters
+    ----------
+    pose : numpy.ndarray
+        float32, shape (n, 3): yaw, pitch, roll in degrees.
+
+    Returns
+    -------
+    numpy.ndarray
+        float64, shape (n,): degrees, 0..180, NaN where the pose is unknown.
+    """
+    yaw, pitch, roll = np.radians(pose.astype(np.float64)).T
+    trace = (
+        np.cos(roll) * np.cos(yaw)
+        - np.sin(roll) * np.sin(pitch) * np.sin(yaw)
+        + np.cos(roll) * np.cos(pitch)
+        + np.cos(pitch) * np.cos(yaw)
+    )
+    return np.degrees(np.arccos(np.clip((trace - 1) / 2, -1, 1)))

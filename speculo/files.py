@@ -2,11 +2,13 @@
 
 import errno
 import os
+import shutil
 import tempfile
+import time
 import zipfile
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
@@ -65,15 +67,65 @@ def replacing(path: str | Path) -> Iterator[Path]:
         part.chmod(0o644)  # mkstemp makes files that only their owner can read
         os.replace(part, path)
     except OSError as error:
-        if error.errno == errno.ENOSPC:
-            raise OSError(
-                errno.ENOSPC,
-                f"The disk is full: {path.name} was not written and what stood there is kept. "
-                f"Free some space in {path.parent} and run this again",
-            ) from error
-        raise
+        if error.errno != errno.ENOSPC:
+            raise
+        raise _disk_full(path) from error
     finally:
         part.unlink(missing_ok=True)
+
+
+@contextmanager
+def new_folder(path: str | Path) -> Iterator[Path]:
+    """Fill a folder under another name, then give it its own in one step.
+
+    A folder of that name is whole, whenever the writer is stopped. If another
+    process was first, its folder stays. What a killed process left behind is
+    taken away after a day.
+
+    Parameters
+    ----------
+    path : str or Path
+        The final name. Missing parents are made.
+
+    Yields
+    ------
+    Path
+        The folder to write into.
+
+    Raises
+    ------
+    OSError
+        If the disk is full: the message names `path`.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    for left in path.parent.glob(".unfinished-*"):
+        with suppress(FileNotFoundError):  # another process takes it away too
+            if left.is_dir() and time.time() - left.stat().st_mtime > 24 * 3600:
+                shutil.rmtree(left, ignore_errors=True)
+    part = Path(tempfile.mkdtemp(dir=path.parent, prefix=".unfinished-"))
+    try:
+        yield part
+        part.chmod(0o755)  # mkdtemp makes folders that only their owner can read
+        try:
+            part.rename(path)
+        except OSError:
+            if not path.is_dir():
+                raise
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        raise _disk_full(path) from error
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+
+
+def _disk_full(path: Path) -> OSError:
+    return OSError(
+        errno.ENOSPC,
+        f"The disk is full: {path.name} was not written and what stood there is kept. "
+        f"Free some space in {path.parent} and run this again",
+    )
 
 
 def write_text(path: str | Path, text: str) -> None:

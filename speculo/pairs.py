@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from speculo.faces import FaceSet
+from speculo.faces import FaceSet, angle_from_front
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,38 +98,13 @@ def asymmetry(images: np.ndarray) -> np.ndarray:
     return values
 
 
-def angle_from_front(pose: np.ndarray) -> np.ndarray:
-    """Angle between each pose and looking straight ahead.
-
-    It is the geodesic angle of the rotation Rz(roll) Rx(pitch) Ry(yaw), so
-    opposite angles do not cancel, as they do in a sum.
-
-    Parameters
-    ----------
-    pose : numpy.ndarray
-        float32, shape (n, 3): yaw, pitch, roll in degrees.
-
-    Returns
-    -------
-    numpy.ndarray
-        float64, shape (n,): degrees, 0..180, NaN where the pose is unknown.
-    """
-    yaw, pitch, roll = np.radians(pose.astype(np.float64)).T
-    trace = (
-        np.cos(roll) * np.cos(yaw)
-        - np.sin(roll) * np.sin(pitch) * np.sin(yaw)
-        + np.cos(roll) * np.cos(pitch)
-        + np.cos(pitch) * np.cos(yaw)
-    )
-    return np.degrees(np.arccos(np.clip((trace - 1) / 2, -1, 1)))
-
-
 def fronts(faces: FaceSet) -> np.ndarray:
-    """Find for each image the most frontal image of the same person.
+    """Find for each image the most frontal image of the same person, taken in the same series.
 
-    With poses it is the one nearest to straight ahead (`angle_from_front`),
-    without them the most left-right symmetric one (`asymmetry`). Of equals the
-    first is taken.
+    In this order: the front that somebody chose (``faces.front``); where poses
+    are known, the one nearest to straight ahead (`angle_from_front`); in a
+    series without any pose, the most left-right symmetric one (`asymmetry`).
+    Of equals the first is taken.
 
     Parameters
     ----------
@@ -140,14 +115,30 @@ def fronts(faces: FaceSet) -> np.ndarray:
     numpy.ndarray
         int64, shape (n,): for each image the index of its target.
     """
-    distance = angle_from_front(faces.pose) if faces.has_pose else asymmetry(faces.images)
-    order = np.lexsort((distance, faces.person))  # stable: by person, then by distance
-    first = np.searchsorted(faces.person[order], np.arange(len(faces.names)))
-    return order[first][faces.person].astype(np.int64)
+    series = faces.series
+    angle = angle_from_front(faces.pose)
+    known = np.isfinite(angle)
+    distance = np.where(known, angle, np.inf)
+    has_pose = np.zeros(series.max() + 1, dtype=bool)
+    has_pose[series[known]] = True
+    plain = ~has_pose[series]
+    if plain.any():
+        distance[plain] = asymmetry(faces.images if plain.all() else faces.images[plain])
+    order = np.lexsort((distance, series))  # stable: by series, then by distance
+    begin = np.searchsorted(series[order], series)
+    return np.where(faces.front >= 0, faces.front, order[begin]).astype(np.int64)
+
+
+def gallery_only(faces: FaceSet) -> tuple[str, ...]:
+    """Names of the people with one photo: it can be looked up, but there is nothing to pair."""
+    photos = np.bincount(faces.person, minlength=len(faces.names))
+    return tuple(faces.names[number] for number in np.flatnonzero(photos == 1))
 
 
 def split(faces: FaceSet, *, test: float = 0.2, seed: int = 0) -> Split:
-    """Pair every image with its person's front, and keep some people apart.
+    """Pair every image with its front, and keep some people apart.
+
+    People with one photo are on neither side (see `gallery_only`).
 
     Parameters
     ----------
@@ -167,17 +158,20 @@ def split(faces: FaceSet, *, test: float = 0.2, seed: int = 0) -> Split:
     ValueError
         If one side would have nobody.
     """
-    people = len(faces.names)
-    held_out = round(people * test)
-    if not 0 < held_out < people:
+    paired = np.flatnonzero(np.bincount(faces.person, minlength=len(faces.names)) > 1)
+    held_out = round(len(paired) * test)
+    if not 0 < held_out < len(paired):
         raise ValueError(
-            f"test is {test}: of {people} people it holds out {held_out}, and both sides of a split "
-            "need somebody. Load two people or more, and take a share strictly between 0 and 1"
+            f"test is {test}: of {len(paired)} people with two photos or more it holds out "
+            f"{held_out}, and both sides of a split need somebody. Load two such people or more, "
+            "and take a share strictly between 0 and 1"
         )
-    chosen = np.random.default_rng(seed).permutation(people)[:held_out]
+    chosen = paired[np.random.default_rng(seed).permutation(len(paired))[:held_out]]
     target = fronts(faces)
-    is_test = np.isin(faces.person, chosen)
-    train_index, test_index = np.flatnonzero(~is_test), np.flatnonzero(is_test)
+    train_index, test_index = (
+        np.flatnonzero(np.isin(faces.person, side))
+        for side in (np.setdiff1d(paired, chosen), chosen)
+    )
     return Split(
         Pairs(faces, train_index, target[train_index]),
         Pairs(faces, test_index, target[test_index]),

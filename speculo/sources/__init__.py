@@ -1,13 +1,30 @@
-"""Where faces come from: one module for each dataset, each with a function `load`."""
+"""Where faces come from: a function for each dataset, which returns a FaceSet."""
 
 import importlib
+import inspect
+import warnings
 
 from speculo.faces import SMALLEST, FaceSet
 
 KNOWN = {
     "orl": "ORL / AT&T Database of Faces: 40 people, 10 photos each, comes with the book",
+    "folder:PATH": "your own photos: a folder for each person",
+    "head-pose:PATH": "Head Pose Image Database (Pointing'04): 15 people, 186 photos each",
+    "youtube-faces:PATH": "YouTube Faces: 1,595 people, 3,425 videos",
+    "olivetti": "Olivetti faces: ORL cut to the face; scikit-learn downloads them once",
+    "lfw": "Labeled Faces in the Wild: 5,749 people; scikit-learn downloads them once",
 }
-"""Name of each dataset, and what it is. Its module has the same name."""
+"""Name of each dataset, and what it is. PATH is a folder: a relative one is looked for from where
+Python runs, then from the project's folder, then from its notebooks."""
+
+_LOADERS = {
+    "orl": "orl.load",
+    "folder": "folder.load",
+    "head-pose": "head_pose.load",
+    "youtube-faces": "youtube_faces.load",
+    "olivetti": "sklearn_faces.olivetti",
+    "lfw": "sklearn_faces.lfw",
+}
 
 
 def load(name: str, *, size: int = 32, people: int | None = None, **options) -> FaceSet:
@@ -16,25 +33,34 @@ def load(name: str, *, size: int = 32, people: int | None = None, **options) -> 
     Parameters
     ----------
     name : str
-        One of `KNOWN`, such as ``"orl"``.
+        One of `KNOWN`, such as ``"orl"`` or ``"folder:data/my_faces"``.
     size : int
         Height and width of the images in pixels, at least 32.
     people : int, optional
         Take only the first so many people. All of them by default.
     **options
-        What the dataset's own `load` takes besides.
+        What the dataset's own function takes besides.
 
     Returns
     -------
     FaceSet
+        A warning says what was skipped, if something was.
 
     Raises
     ------
+    FileNotFoundError
+        If there is no such folder, or it holds something else: the message
+        shows the layout expected and what was found instead.
+    TypeError
+        If an option is unknown: the message lists the known ones.
     ValueError
         If the name is unknown (the message lists the known ones), if `size` is
-        below 32, or if `people` is below 1 or more than there are.
+        below 32, if `people` is below 1 or more than there are, or if more than
+        a tenth of the photos are bad.
     """
-    if name not in KNOWN:
+    kind, colon, path = name.partition(":")
+    takes_path = f"{kind}:PATH" in KNOWN
+    if kind not in _LOADERS or bool(path) != takes_path or bool(colon) != takes_path:
         known = "\n".join(f"  {key}: {text}" for key, text in KNOWN.items())
         raise ValueError(f"Unknown dataset {name!r}. The known ones are:\n{known}")
     if isinstance(size, bool) or not isinstance(size, int) or size < SMALLEST:
@@ -45,5 +71,20 @@ def load(name: str, *, size: int = 32, people: int | None = None, **options) -> 
         raise ValueError(
             f"people is {people!r}, expected a whole number from 1 up, or None for all"
         )
-    module = importlib.import_module(f"speculo.sources.{name}")
-    return module.load(size=size, people=people, **options)
+    module, _, function = _LOADERS[kind].partition(".")
+    loader = getattr(importlib.import_module(f"speculo.sources.{module}"), function)
+    allowed = set(inspect.signature(loader).parameters) - {"path", "size", "people"}
+    if unknown := sorted(set(options) - allowed):
+        raise TypeError(
+            f"{kind} has no option {', '.join(unknown)}. "
+            f"Its options are: {', '.join(['size', 'people', *sorted(allowed)])}"
+        )
+    faces = loader(*([path] if takes_path else []), size=size, people=people, **options)
+    if faces.skipped:
+        listed = "".join(f"\n  {path}: {why}" for path, why in faces.skipped[:10])
+        more = f"\n  ... and {len(faces.skipped) - 10} more" if len(faces.skipped) > 10 else ""
+        warnings.warn(
+            f"{len(faces.skipped)} skipped in {name}, see FaceSet.skipped:{listed}{more}",
+            stacklevel=2,
+        )
+    return faces

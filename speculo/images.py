@@ -1,0 +1,235 @@
+"""Photos from files to small grey squares: any format, all cores, and a reason for each bad one."""
+
+import math
+import os
+import time
+import warnings
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, UnidentifiedImageError
+
+from speculo import detector
+from speculo.progress import Progress
+
+Crop = None | float | str | tuple[float, float, float, float]
+"""What to take of a photo: all (None), the middle share of each side (a number), the face as it
+is found ("auto"), or a box of left, top, right, bottom in pixels."""
+
+GROUND = 128
+"""Grey that shows through where a picture is transparent."""
+
+_CHUNK = 32  # photos in one piece of work: long enough to hide the cost of handing it over
+
+# Formats that Pillow gives to other programs, or only knows by name.
+_REFUSED = {"BUFR", "EPS", "GRIB", "HDF5", "MPEG", "WMF"}
+
+Image.init()
+FORMATS = tuple(name for name in Image.OPEN if name not in _REFUSED)
+"""Formats that are read, by Pillow's names."""
+
+SUFFIXES = frozenset(
+    suffix for suffix, name in Image.registered_extensions().items() if name in FORMATS
+)
+"""Endings of files that are taken for photos, in lower case, with the dot."""
+
+_ORIENTATION = 0x0112  # the EXIF tag
+_UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+
+
+class NoFace(Exception):
+    """The photo is good, but no face was found in it."""
+
+
+def read(path: str | Path, size: int, crop: Crop = None) -> np.ndarray:
+    """Read one photo as a grey square.
+
+    Colour becomes grey as the eye weighs it, transparent parts show mid-grey,
+    16 bits become 8, EXIF orientation is followed, and of an animation the
+    first frame is taken. What is cropped is shrunk to a square with the Lanczos
+    filter, whatever its shape.
+
+    Parameters
+    ----------
+    path : str or Path
+    size : int
+        Height and width in pixels.
+    crop : None, float, "auto" or tuple of four numbers
+        See `Crop`. A box that leaves the photo is clipped.
+
+    Returns
+    -------
+    numpy.ndarray
+        uint8, shape (size, size).
+
+    Raises
+    ------
+    NoFace
+        If `crop` is ``"auto"`` and no face is found.
+    ValueError
+        If the photo cannot be read: the message says why, without the path.
+    """
+    try:
+        return _read(path, size, crop)
+    except NoFace:
+        raise
+    except Exception as error:  # readers of damaged files raise whatever they stumble on
+        raise ValueError(_reason(path, error)) from error
+
+
+def read_all(
+    root: Path, paths: Sequence[str], size: int, crops: Sequence[Crop]
+) -> tuple[np.ndarray, dict[int, ValueError | NoFace]]:
+    """Read many photos on all cores.
+
+    Parameters
+    ----------
+    root : Path
+        Folder that the paths start from.
+    paths : sequence of str
+    size : int
+        Height and width in pixels.
+    crops : sequence of Crop
+        One for each path.
+
+    Returns
+    -------
+    tuple
+        uint8 (n, size, size), and by position the error of each photo that
+        could not be read. Such an image is undefined.
+    """
+    # One byte a pixel is all that is held: threads write straight into their rows.
+    # Threads do as well as processes here, as Pillow and OpenCV work outside Python's lock.
+    images = np.empty((len(paths), size, size), dtype=np.uint8)
+    failed = {}
+
+    def read_chunk(start: int) -> int:
+        rows = range(start, min(start + _CHUNK, len(paths)))
+        for row in rows:
+            try:
+                images[row] = read(os.path.join(root, paths[row]), size, crops[row])
+            except (ValueError, NoFace) as error:
+                failed[row] = error.with_traceback(None)
+        return rows.stop
+
+    begin = time.perf_counter()
+    pool = ThreadPoolExecutor(cores())
+    # Pillow warns of odd metadata, photo by photo. What matters becomes an error in `read`.
+    with warnings.catch_warnings(), Progress(unit="img") as progress:
+        warnings.simplefilter("ignore")
+        try:
+            for done in pool.map(read_chunk, range(0, len(paths), _CHUNK)):
+                progress.update(done, len(paths), time.perf_counter() - begin, "Reading photos")
+        finally:
+            pool.shutdown(cancel_futures=True)
+    return images, failed
+
+
+def cores() -> int:
+    """Number of cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _read(path: str | Path, size: int, crop: Crop) -> np.ndarray:
+    with Image.open(path, formats=FORMATS) as image:
+        width, height = image.size
+        if Image.MAX_IMAGE_PIXELS and width * height > Image.MAX_IMAGE_PIXELS:
+            raise ValueError(
+                f"{width} x {height} pixels, more than the {Image.MAX_IMAGE_PIXELS:,} that are safe"
+            )
+        # Of a JPEG only so many pixels are decoded as shrinking well needs: twice the size.
+        need, share = 2 * size, 1.0
+        if crop == "auto":
+            need = max(detector.SIDE, 4 * size)
+        elif isinstance(crop, tuple):
+            box = _clipped(crop, max(width, height), max(width, height))
+            share = min(box[2] - box[0], box[3] - box[1]) / max(width, height)
+        elif crop is not None:
+            share = crop
+        need = math.ceil(need / share)
+        image.draft("L", (need, need))
+        image.load()
+        shrunk = max(image.size) / max(width, height)
+        upright = _upright(_grey(image), _orientation(image))
+    width, height = upright.size
+    if crop == "auto":
+        box = detector.find(np.asarray(upright))
+        if box is None:
+            raise NoFace("no face found")
+    elif isinstance(crop, tuple):
+        box = _clipped(tuple(edge * shrunk for edge in crop), width, height)
+    else:
+        margin = (1 - (crop or 1.0)) / 2
+        box = (width * margin, height * margin, width * (1 - margin), height * (1 - margin))
+    square = upright.resize((size, size), Image.Resampling.LANCZOS, box=box, reducing_gap=3.0)
+    return np.asarray(square)
+
+
+def _clipped(box: tuple[float, ...], width: float, height: float) -> tuple[float, ...]:
+    left, top, right, bottom = box
+    left, right = max(left, 0), min(right, width)
+    top, bottom = max(top, 0), min(bottom, height)
+    if right - left < 1 or bottom - top < 1:
+        raise ValueError("the box of the face lies outside the photo, or is empty")
+    return left, top, right, bottom
+
+
+def _orientation(image: Image.Image) -> int:
+    """EXIF orientation of a loaded image. Pillow sets a TIFF upright by itself, and forgets it."""
+    try:
+        return image.getexif().get(_ORIENTATION, 1)
+    except Exception:  # damaged EXIF data is no reason to lose the photo
+        return 1
+
+
+def _upright(image: Image.Image, orientation: int) -> Image.Image:
+    turn = _UPRIGHT.get(orientation)
+    return image if turn is None else image.transpose(turn)
+
+
+def _grey(image: Image.Image) -> Image.Image:
+    """Grey of 8 bits from any mode."""
+    if image.mode in ("I", "F") or image.mode.startswith("I;"):
+        return _eight_bits(image)
+    if image.mode == "LAB":
+        return image.getchannel("L")
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        ground = Image.new("RGBA", image.size, (GROUND, GROUND, GROUND, 255))
+        image = Image.alpha_composite(ground, image)
+    if image.mode not in ("1", "L", "RGB", "YCbCr"):
+        image = image.convert("RGB")
+    return image.convert("L")
+
+
+def _eight_bits(image: Image.Image) -> Image.Image:
+    """Scale deep pixels by what their kind can hold, so that a dark photo stays dark."""
+    values = np.nan_to_num(np.asarray(image, dtype=np.float32))
+    largest = values.max(initial=0)
+    if image.mode == "F" and largest <= 255:
+        top = 1 if largest <= 1 else 255
+    else:
+        top = 65535 if largest <= 65535 else 2**31 - 1
+    return Image.fromarray(np.rint(np.clip(values / top, 0, 1) * 255).astype(np.uint8))
+
+
+def _reason(path: str | Path, error: Exception) -> str:
+    """Say in short words why a photo cannot be read."""
+    if isinstance(error, UnidentifiedImageError):
+        empty = os.path.getsize(path) == 0
+        return "the file is empty" if empty else "not a picture of a format that can be read"
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    return str(error) or type(error).__name__

@@ -1,0 +1,232 @@
+"""One photo from a file: whatever format and mode it has, and what is wrong with it."""
+
+import io
+import os
+import struct
+import sys
+import zlib
+
+import numpy as np
+import pytest
+import trees
+from PIL import Image
+
+from speculo import detector, images
+
+FACE = trees.face(0, 0)
+GREY = Image.fromarray(FACE)
+SHOWN = np.asarray(GREY.resize((32, 32), Image.Resampling.LANCZOS)).astype(int)
+
+
+def palette():
+    return GREY.convert("RGB").quantize(256)
+
+
+def clear(mode: str):
+    """The face on the left, nothing on the right."""
+    image = GREY.convert(mode)
+    alpha = np.full(FACE.shape, 255, dtype=np.uint8)
+    alpha[:, 32:] = 0
+    image.putalpha(Image.fromarray(alpha))
+    return image
+
+
+def animation(path, **options):
+    GREY.save(path, save_all=True, append_images=[Image.fromarray(255 - FACE)], **options)
+
+
+def turned(path):
+    """Stored on its side, with the EXIF orientation that sets it upright."""
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    GREY.transpose(Image.Transpose.ROTATE_90).save(path, exif=exif)
+
+
+DEEP = Image.fromarray(FACE.astype(np.uint16) * 257)
+
+GOOD = {
+    "grey.jpg": GREY.save,
+    "grey.pgm": GREY.save,
+    "grey.bmp": GREY.save,
+    "grey.webp": lambda path: GREY.save(path, lossless=True),
+    "loud.JPEG": GREY.save,
+    "colour.png": GREY.convert("RGB").save,
+    "colour.jpg": GREY.convert("RGB").save,
+    "cmyk.jpg": GREY.convert("RGB").convert("CMYK").save,
+    "cmyk.tif": GREY.convert("RGB").convert("CMYK").save,
+    "palette.png": lambda path: palette().save(path),
+    "palette.gif": lambda path: palette().save(path),
+    "deep.png": DEEP.save,
+    "deep.tif": DEEP.save,
+    "float.tif": Image.fromarray(FACE.astype(np.float32) / 255).save,
+    "ycbcr.tif": GREY.convert("YCbCr").save,
+    "progressive.jpg": lambda path: GREY.save(path, progressive=True),
+    "turned.jpg": turned,
+    "turned.png": turned,
+    "turned.tif": turned,
+    "moving.gif": animation,
+    "moving.webp": lambda path: animation(path, lossless=True),
+    "moving.png": animation,
+    "naïve 写真 📷.png": GREY.save,
+    "a jpeg in truth.png": lambda path: GREY.save(path, format="JPEG"),
+}
+
+
+@pytest.mark.parametrize("name", GOOD)
+def test_every_kind_of_photo_gives_the_same_face(name, tmp_path):
+    GOOD[name](tmp_path / name)
+    shown = images.read(tmp_path / name, 32).astype(int)
+    assert abs(shown - SHOWN).mean() < 4, name
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB", "P"])
+def test_what_is_transparent_shows_grey(mode, tmp_path):
+    image = clear("L" if mode == "P" else mode)
+    if mode == "P":
+        image = image.convert("RGBA").quantize(200)
+    image.save(tmp_path / "clear.png")
+    shown = images.read(tmp_path / "clear.png", 32).astype(int)
+    assert abs(shown[:, :14] - SHOWN[:, :14]).mean() < 4
+    assert abs(shown[:, 20:] - images.GROUND).max() <= 2
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_every_orientation_is_set_upright(orientation, tmp_path):
+    back = {6: 8, 8: 6}.get(orientation, orientation)  # the others undo themselves
+    stored = images._upright(GREY, back)
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    stored.save(tmp_path / "it.png", exif=exif)
+    assert abs(images.read(tmp_path / "it.png", 32).astype(int) - SHOWN).max() <= 2
+
+
+def whole(format: str) -> bytes:
+    file = io.BytesIO()
+    GREY.save(file, format)
+    return file.getvalue()
+
+
+def bomb() -> bytes:
+    """A PNG of 60,000 x 60,000 pixels, in its own words."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return (
+            struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        )
+
+    header = struct.pack(">IIBBBBB", 60_000, 60_000, 8, 0, 0, 0, 0)
+    body = chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(bytes(1000))) + chunk(b"IEND", b"")
+    return b"\x89PNG\r\n\x1a\n" + body
+
+
+def large() -> bytes:
+    """Over Pillow's limit, but below twice that, where Pillow only warns."""
+    file = io.BytesIO()
+    Image.new("1", (10_000, 10_000)).save(file, "PNG")
+    return file.getvalue()
+
+
+BAD = {
+    "empty.jpg": (b"", "empty"),
+    "text.jpg": (b"this is no picture", "not a picture"),
+    "zeros.png": (bytes(1000), "not a picture"),
+    "cut.jpg": (whole("JPEG")[:800], "truncated"),
+    "cut.png": (whole("PNG")[:1500], "."),
+    "cut.gif": (whole("GIF")[:100], "."),
+    "flipped.png": (whole("PNG")[:60] + b"\xff\xff" + whole("PNG")[62:], "."),
+    "bomb.png": (bomb(), "pixels"),
+    "large.png": (large(), "more than the"),
+    "script.eps": (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "not a picture"),
+}
+
+
+@pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
+@pytest.mark.parametrize("name", BAD)
+def test_a_bad_photo_is_refused_in_plain_words(name, tmp_path):
+    content, words = BAD[name]
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(ValueError, match=words) as error:
+        images.read(tmp_path / name, 32)
+    assert str(tmp_path) not in str(error.value)
+
+
+@pytest.mark.filterwarnings("ignore:Corrupt EXIF")
+def test_damaged_exif_is_no_reason_to_lose_a_photo(tmp_path):
+    GREY.save(tmp_path / "it.jpg", exif=b"Exif\x00\x00MM\x00*\xff\xff\xff\xff")
+    assert abs(images.read(tmp_path / "it.jpg", 32).astype(int) - SHOWN).mean() < 4
+
+
+def test_a_large_jpeg_is_shrunk_without_aliasing(tmp_path):
+    """A fine chequerboard is an even grey from afar."""
+    board = (np.indices((1000, 1000)).sum(axis=0) % 2 * 255).astype(np.uint8)
+    for name in ("board.jpg", "board.png"):
+        Image.fromarray(board).save(tmp_path / name, quality=95)
+        assert abs(images.read(tmp_path / name, 32).astype(int) - 128).max() <= 3
+
+
+def test_crops(tmp_path):
+    pixels = np.zeros((220, 220), dtype=np.uint8)
+    pixels[60:160, 60:160] = 200
+    Image.fromarray(pixels).save(tmp_path / "it.png")
+    assert images.read(tmp_path / "it.png", 32, 1 / 2.2).min() > 150
+    assert images.read(tmp_path / "it.png", 32, (60.0, 60.0, 160.0, 160.0)).min() > 150
+    assert images.read(tmp_path / "it.png", 32, (-50.0, -50.0, 40.0, 40.0)).max() == 0
+    with pytest.raises(ValueError, match="outside"):
+        images.read(tmp_path / "it.png", 32, (230.0, 0.0, 260.0, 50.0))
+
+
+def test_a_box_means_the_same_in_a_jpeg_that_is_decoded_smaller(tmp_path):
+    pixels = np.zeros((2000, 2000), dtype=np.uint8)
+    pixels[400:1400, 600:1600] = 200
+    Image.fromarray(pixels).save(tmp_path / "it.jpg", quality=95)
+    assert images.read(tmp_path / "it.jpg", 32, (600.0, 400.0, 1600.0, 1400.0)).min() > 150
+
+
+def test_many_photos_keep_their_places_and_each_failure_its_reason(tmp_path):
+    paths = []
+    for number in range(100):
+        name = f"{number}.png"
+        if number % 33 == 5:
+            (tmp_path / name).touch()
+        else:
+            trees.save(np.full((40, 40), number, dtype=np.uint8), tmp_path / name)
+        paths.append(name)
+    pixels, failed = images.read_all(tmp_path, paths, 32, [None] * 100)
+    assert sorted(failed) == [5, 38, 71]
+    assert "empty" in str(failed[5])
+    good = [row for row in range(100) if row not in failed]
+    assert (pixels[good].mean(axis=(1, 2)) == good).all()
+
+
+def snapshot(person: int) -> np.ndarray:
+    """A face somewhere in a larger picture with some texture."""
+    ground = np.random.default_rng(0).integers(90, 130, (400, 600)).astype(np.uint8)
+    ground[120:280, 350:510] = trees.face(person, 0, size=160)
+    return ground
+
+
+def test_the_face_is_found_and_cropped(tmp_path):
+    found = 0
+    for person in range(10):
+        box = detector.find(snapshot(person))
+        if box is None:
+            continue
+        found += 1
+        left, top, right, bottom = box
+        assert right - left == pytest.approx(bottom - top)
+        assert 350 - 40 < left < right < 510 + 40 and 120 - 40 < top < bottom < 280 + 40
+    assert found >= 8
+
+
+def test_no_face_is_not_a_bad_photo(tmp_path):
+    trees.save(np.full((200, 200), 90, dtype=np.uint8), tmp_path / "wall.png")
+    with pytest.raises(images.NoFace):
+        images.read(tmp_path / "wall.png", 32, "auto")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems refuse such names")
+def test_a_name_that_is_no_text_is_read(tmp_path):
+    path = os.fsencode(tmp_path) + b"/\xff\xfe.png"
+    with open(path, "wb") as file:
+        GREY.save(file, "PNG")
+    assert images.read(os.fsdecode(path), 32).shape == (32, 32)

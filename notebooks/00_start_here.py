@@ -22,8 +22,9 @@
 # training. This book makes it run again and judges it.
 
 # %% tags=["parameters"]
-dataset = "orl"  # the faces
+dataset = "orl"  # the faces, by name; chapter 01 lists the names
 people = None  # how many people; None takes all
+crop = None  # "auto" finds the face in each photo of a folder of snapshots
 seed = 0  # of the split into people to train on and people to test on
 run = None  # name of the run; None names it after model and dataset
 
@@ -41,8 +42,9 @@ from speculo.model import V8
 # full run of the book.
 
 # %%
-split = pairs.split(speculo.load(dataset, people=people), seed=seed)
-trained = runs.at(run or runs.default_name(V8, dataset))
+faces = speculo.load(dataset, people=people, crop=crop)
+split = pairs.split(faces, seed=seed)
+trained = runs.at(run or runs.default_name(V8, faces.name))
 if trained.epochs:
     trained.require(split)
     place = pairs.examples(split.test, 4)[-1:]
@@ -76,6 +78,34 @@ print(device.report())
 
 # %%
 display(Markdown(book.contents().replace("](notebooks/", "](")))
+
+# %% [markdown]
+# ## Your own faces in ten minutes
+#
+# Put photos into folders, one folder for each person, ten photos or so of each, with the head
+# turned this way and that:
+#
+# ```
+# data/my_faces/anna/1.jpg
+# data/my_faces/anna/2.jpg
+# data/my_faces/ben/...
+# ```
+#
+# Then run the chapters on them, from the project's folder:
+#
+# ```sh
+# .venv/bin/papermill notebooks/01_dataset.ipynb build/my_faces.ipynb -p dataset folder:data/my_faces -p crop auto
+# ```
+#
+# Chapters 02 to 04 take the same parameters. The picture `runs/v8-folder-my_faces/img/dataset.png`
+# then shows your people as figure 1.5 shows those of ORL.
+#
+# **Ask first.** Photos of people are theirs. You need the consent of everyone in them, and for children
+# that of their parents. The photos, and all that is made of them, stay on your machine: nothing here
+# sends anything, and git ignores `data/`, `build/` and `runs/`.
+#
+# **What it is not for.** A model of this kind draws likenesses and compares them. It is not fit to decide who somebody is,
+# at a door, in a crowd or in court: chapter 04 shows how far off it can be.
 
 # %% [markdown]
 # ## What we learned

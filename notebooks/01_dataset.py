@@ -12,15 +12,16 @@
 # In this notebook we meet the people in the photographs, choose the front of each, and keep
 # some people apart for the test.
 #
-# The photographs are the **ORL Database of Faces**, taken between 1992 and 1994 at the Olivetti
+# Unless you choose others, the photographs are the **ORL Database of Faces**, taken between 1992 and 1994 at the Olivetti
 # Research Laboratory in Cambridge. Its owners let anyone use it and ask for credit: AT&T
 # Laboratories Cambridge; F. Samaria and A. Harter, *Parameterisation of a Stochastic Model for
 # Human Face Identification*, 1994. They come inside an installed package, so nothing else is
 # downloaded. `data/README.md` has the datasheet.
 
 # %% tags=["parameters"]
-dataset = "orl"  # the faces
+dataset = "orl"  # the faces, by name; chapter 01 lists the names
 people = None  # how many people; None takes all
+crop = None  # "auto" finds the face in each photo of a folder of snapshots
 seed = 0  # of the split into people to train on and people to test on
 run = None  # name of the run; None names it after model and dataset
 
@@ -29,18 +30,24 @@ import numpy as np
 import pandas as pd
 
 import speculo
-from speculo import files, pairs, plots, runs
+from speculo import files, pairs, plots, runs, sources
 from speculo.model import V8
 
-faces = speculo.load(dataset, people=people)
-trained = runs.at(run or runs.default_name(V8, dataset))
+faces = speculo.load(dataset, people=people, crop=crop)
+trained = runs.at(run or runs.default_name(V8, faces.name))
 faces
+
+# %% [markdown]
+# `dataset` can name any of these. PATH is a folder of yours.
+
+# %%
+pd.Series(sources.KNOWN, name="what it is").to_frame()
 
 # %% [markdown]
 # ## Who, how many, how bright
 #
-# An image is 32 by 32 bytes, one for each pixel. A whole photo of 92 by 112 pixels is shrunk to
-# this square, so the faces are a little wider than they should be.
+# An image is 32 by 32 bytes, one for each pixel. ORL's photos of 92 by 112 pixels are shrunk to
+# this square, so its faces are a little wider than they should be.
 
 # %%
 counts = np.bincount(faces.person)
@@ -50,7 +57,9 @@ pd.Series(
         "photos": len(faces),
         "photos per person, fewest and most": f"{counts.min()}, {counts.max()}",
         "height and width in pixels": f"{faces.images.shape[1]}, {faces.images.shape[2]}",
-        "poses known": "yes" if faces.has_pose else "no",
+        "photos with a known pose": int(np.isfinite(faces.pose).all(axis=1).sum()),
+        "people with one photo, who make no pair": len(pairs.gallery_only(faces)),
+        "files skipped": len(faces.skipped),
         "darkest and brightest pixel": f"{faces.images.min()}, {faces.images.max()}",
         "mean grey": f"{faces.images.mean():.1f}",
         "megabytes": f"{faces.images.nbytes / 1e6:.2f}",
@@ -67,19 +76,41 @@ plots.photos_per_person(faces)
 # some of that wrong.
 
 # %% [markdown]
+# What could not be used is listed here, with the reason.
+
+# %%
+pd.DataFrame(faces.skipped, columns=["file", "why it was skipped"])
+
+# %% [markdown]
+# ## How the heads are turned
+#
+# Yaw turns the head left and right, pitch nods it, roll tilts it. Not every dataset says how.
+
+# %%
+plots.poses(faces) if np.isfinite(faces.pose).any() else "No pose is known here."
+
+# %%
+plots.by_yaw(faces) if np.isfinite(faces.pose).any() else "No pose is known here."
+
+# %% [markdown]
+# **Figures 1.2 and 1.3**, where poses are known: how many photos there are of each angle, and some
+# people turning from one side to the other. White is an angle without a photo.
+
+# %% [markdown]
 # ## The front of each person
 #
-# The target of every photo is the most frontal photo of the same person. With known poses that
-# is the one nearest to straight ahead, by the angle of the head's rotation. Without them it
-# is the most symmetric one: contrast is normalised, and the photo is compared with its own
-# mirror image.
+# The target of every photo is the most frontal photo of the same person, of the same video or
+# session where a dataset has such. A file named `front` in your own folder is taken at its word.
+# With known poses the front is the one nearest to straight ahead, by the angle of the head's
+# rotation. Without them it is the most symmetric one: contrast is normalised, and the photo
+# is compared with its own mirror image.
 
 # %%
 front = pairs.fronts(faces)
 plots.fronts(faces, front)
 
 # %% [markdown]
-# **Figure 1.2.** A row is a person, and the framed photo is the one chosen. Do you agree? Some
+# **Figure 1.4.** A row is a person, and the framed photo is the one chosen. Do you agree? Some
 # choices are arguable: a symmetric face can be tilted up or down, and a shadow on one cheek
 # costs a frontal photo its place.
 
@@ -106,7 +137,7 @@ print(f"Saved as {files.shown(path)}")
 figure
 
 # %% [markdown]
-# **Figure 1.3.** Rows as on the card: inputs and targets to train on, inputs and targets to test
+# **Figure 1.5.** Rows as on the card: inputs and targets to train on, inputs and targets to test
 # on. Each target is the person above it. On the published picture the second row showed faces
 # of the third by mistake.
 
@@ -114,7 +145,7 @@ figure
 # ## Duplicates
 #
 # The same photo under two names could stand on both sides of the split, and the test would be
-# no test. We look for pairs of photos that differ by less than a hundredth of the grey scale
+# no test. We compare every photo with every other one (20,000 drawn at random where there are more) and look for pairs of photos that differ by less than a hundredth of the grey scale
 # (root mean square).
 
 # %%
@@ -138,4 +169,5 @@ same.head()
     "train_pairs": len(split.train),
     "test_pairs": len(split.test),
     "duplicates": len(same),
+    "skipped": len(faces.skipped),
 }

@@ -13,8 +13,9 @@
 # what its shape allows before any training.
 
 # %% tags=["parameters"]
-dataset = "orl"  # the faces
+dataset = "orl"  # the faces, by name; chapter 01 lists the names
 people = None  # how many people; None takes all
+crop = None  # "auto" finds the face in each photo of a folder of snapshots
 seed = 0  # of the split and of the first weights
 run = None  # name of the run; None names it after model and dataset
 
@@ -27,7 +28,8 @@ from speculo import card, evaluation, files, model, pairs, plots, runs
 from speculo.backend import keras  # Keras, without its backend's notes on itself
 from speculo.model import V8
 
-trained = runs.at(run or runs.default_name(V8, dataset))
+faces = speculo.load(dataset, people=people, crop=crop)
+trained = runs.at(run or runs.default_name(V8, faces.name))
 V8
 
 # %% [markdown]
@@ -124,7 +126,7 @@ plots.costs(network)
 # Before training, the weights are random. One thing does not depend on the weights at all.
 
 # %%
-split = pairs.split(speculo.load(dataset, people=people), seed=seed)
+split = pairs.split(faces, seed=seed)
 untrained = evaluation.predict(network, split.test)
 targets = split.test.batch()[1]
 below, floor = evaluation.output_floor(split.test)
@@ -146,7 +148,7 @@ plots.output_range(targets, untrained)
 
 # %%
 encoder = model.encoder(network)
-shown = pairs.as_input(split.train.faces.images)
+shown = pairs.as_input(faces.images[:400])
 latents = np.concatenate(
     [encoder.predict_on_batch(shown[i : i + 64]) for i in range(0, len(shown), 64)]
 ).astype(np.float64)

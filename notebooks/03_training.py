@@ -16,8 +16,9 @@
 # plug: run the cell again, and it goes on after the last full epoch.
 
 # %% tags=["parameters"]
-dataset = "orl"  # the faces
+dataset = "orl"  # the faces, by name; chapter 01 lists the names
 people = None  # how many people; None takes all
+crop = None  # "auto" finds the face in each photo of a folder of snapshots
 epochs = 12  # passes over the train pairs, in all; more of them continue a finished run
 batch_size = 16  # pairs in a step
 seed = 0  # of the split, the first weights, the order and the dropout
@@ -41,7 +42,8 @@ print(device.report())
 # batch normalisation.
 
 # %%
-split = pairs.split(speculo.load(dataset, people=people), seed=seed)
+faces = speculo.load(dataset, people=people, crop=crop)
+split = pairs.split(faces, seed=seed)
 steps = -(-len(split.train) // batch_size)
 gflop = 6e-9 * sum(model.multiplications(model.build(V8)).values())
 print(f"{len(split.train)} pairs to train on, {len(split.test)} to test on")
@@ -54,7 +56,7 @@ print(f"{steps} steps an epoch, {gflop * len(split.train) / 1000:.1f} TFLOP an e
 # with dropout; *test* is the loss on the held-out people at its end.
 
 # %%
-trained = runs.at(run or runs.default_name(V8, dataset))
+trained = runs.at(run or runs.default_name(V8, faces.name))
 live = display(plots.loss(trained.history), display_id=True)
 training.train(
     V8,

@@ -15,8 +15,9 @@
 # If chapter 03 has not run yet, the second cell says so.
 
 # %% tags=["parameters"]
-dataset = "orl"  # the faces
+dataset = "orl"  # the faces, by name; chapter 01 lists the names
 people = None  # how many people; None takes all
+crop = None  # "auto" finds the face in each photo of a folder of snapshots
 seed = 0  # of the split: the one that the run was trained with
 run = None  # name of the run; None names it after model and dataset
 
@@ -27,8 +28,9 @@ import speculo
 from speculo import card, evaluation, files, pairs, plots, runs
 from speculo.model import V8
 
-split = pairs.split(speculo.load(dataset, people=people), seed=seed)
-trained = runs.open(run or runs.default_name(V8, dataset))
+faces = speculo.load(dataset, people=people, crop=crop)
+split = pairs.split(faces, seed=seed)
+trained = runs.open(run or runs.default_name(V8, faces.name))
 trained.require(split)
 name = trained.config.name
 outputs = evaluation.predict(trained.model(), split.test)

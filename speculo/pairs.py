@@ -144,7 +144,8 @@ def split(faces: FaceSet, *, test: float = 0.2, seed: int = 0) -> Split:
     ----------
     faces : FaceSet
     test : float
-        Share of the people, not of the photos, that are held out, in 0..1.
+        Share of the people, not of the photos, that are held out, between 0
+        and 1. It is rounded to at least one person on each side.
     seed : int
         The same seed holds out the same people.
 
@@ -156,16 +157,16 @@ def split(faces: FaceSet, *, test: float = 0.2, seed: int = 0) -> Split:
     Raises
     ------
     ValueError
-        If one side would have nobody.
+        If one side would have nobody: fewer than two people, or a share that is
+        not between 0 and 1.
     """
     paired = np.flatnonzero(np.bincount(faces.person, minlength=len(faces.names)) > 1)
-    held_out = round(len(paired) * test)
-    if not 0 < held_out < len(paired):
+    if len(paired) < 2 or not 0 < test < 1:
         raise ValueError(
-            f"test is {test}: of {len(paired)} people with two photos or more it holds out "
-            f"{held_out}, and both sides of a split need somebody. Load two such people or more, "
-            "and take a share strictly between 0 and 1"
+            f"test is {test}, of {len(paired)} people with two photos or more, and both sides of a "
+            "split need somebody. Load two such people or more, and take a share between 0 and 1"
         )
+    held_out = min(max(round(len(paired) * test), 1), len(paired) - 1)
     chosen = paired[np.random.default_rng(seed).permutation(len(paired))[:held_out]]
     target = fronts(faces)
     train_index, test_index = (
@@ -208,7 +209,7 @@ def as_image(outputs: np.ndarray) -> np.ndarray:
     return np.rint(np.clip(outputs[..., 0], 0, 1) * 255).astype(np.uint8)
 
 
-def duplicates(faces: FaceSet, *, near: float = 0.01) -> pd.DataFrame:
+def duplicates(faces: FaceSet, *, near: float = 0.01, most: int = 20_000) -> pd.DataFrame:
     """Find photos that are the same, or nearly: a leak if they show up on both sides.
 
     Parameters
@@ -216,6 +217,9 @@ def duplicates(faces: FaceSet, *, near: float = 0.01) -> pd.DataFrame:
     faces : FaceSet
     near : float
         Largest root-mean-square difference of a near duplicate, in 0..1.
+    most : int
+        Of more images than these, so many are drawn at random and compared:
+        every image is compared with every other one.
 
     Returns
     -------
@@ -223,7 +227,8 @@ def duplicates(faces: FaceSet, *, near: float = 0.01) -> pd.DataFrame:
         One row a pair of images: ``first``, ``second`` (indices), ``difference``
         and ``across people``, the smallest difference first.
     """
-    flat = faces.images.reshape(len(faces), -1).astype(np.float32) / 255
+    drawn = np.sort(np.random.default_rng(0).permutation(len(faces))[:most])
+    flat = faces.images[drawn].reshape(len(drawn), -1).astype(np.float32) / 255
     norms = np.square(flat).sum(axis=1)
     limit = near**2 * flat.shape[1]
     found = []
@@ -231,9 +236,10 @@ def duplicates(faces: FaceSet, *, near: float = 0.01) -> pd.DataFrame:
         piece = slice(start, start + 1024)
         distances = norms[piece, None] + norms[None, start:] - 2 * flat[piece] @ flat[start:].T
         for row, column in np.argwhere(distances <= limit + 1e-3):
-            first, second = start + row, start + column
-            if first < second:
-                exact = np.square(flat[first] - flat[second]).mean() ** 0.5
+            one, other = start + row, start + column
+            if one < other:
+                exact = np.square(flat[one] - flat[other]).mean() ** 0.5
+                first, second = drawn[one], drawn[other]
                 if exact <= near:
                     found.append(
                         (first, second, exact, faces.person[first] != faces.person[second])

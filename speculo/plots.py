@@ -153,6 +153,48 @@ def photos_per_person(faces: FaceSet) -> Figure:
     return figure
 
 
+def poses(faces: FaceSet) -> Figure:
+    """Draw how the heads are turned: a histogram each of yaw, pitch and roll, in degrees."""
+    known = faces.pose[np.isfinite(faces.pose).all(axis=1)]
+    figure, axes = plt.subplots(1, 3, figsize=(10, 2.4), sharey=True)
+    plt.close(figure)
+    for axis, name, values in zip(axes, ("yaw", "pitch", "roll"), known.T, strict=True):
+        axis.hist(values, np.arange(-97.5, 98, 15), color=ENCODER, rwidth=0.9)
+        axis.set(xlabel=f"{name}, degrees", xticks=range(-90, 91, 45))
+    axes[0].set_ylabel("photos")
+    return figure
+
+
+def by_yaw(faces: FaceSet, *, people: int = 6) -> Figure:
+    """Show some people turning: for each the photo nearest to each yaw, 15 degrees off at most.
+
+    Parameters
+    ----------
+    faces : FaceSet
+        With poses; photos without one are left out.
+    people : int
+        At most so many, those with the most different yaws.
+    """
+    yaws = np.arange(-90, 91, 30)
+    nearest = np.abs(faces.pose[:, :1] - yaws)  # NaN compares as not near
+    seen = [len(set(nearest[faces.person == n].argmin(1))) for n in range(len(faces.names))]
+    shown = np.sort(np.argsort(seen, kind="stable")[::-1][:people])
+    rows = []
+    for number in shown:
+        mine = np.flatnonzero(faces.person == number)
+        # of photos equally near in yaw, the one with the least pitch and roll
+        distance = nearest[mine] + 0.1 * np.abs(faces.pose[mine, 1:]).sum(axis=1, keepdims=True)
+        distance = np.where(nearest[mine] <= 15, distance, np.inf)
+        row = faces.images[mine[distance.argmin(axis=0)]]
+        row[~np.isfinite(distance.min(axis=0))] = 255
+        rows.append(row)
+    figure = _face_rows(rows, [faces.names[number] for number in shown], gap_every=len(rows))
+    axis = figure.axes[0]
+    width = faces.images.shape[2]
+    axis.set_xticks(np.arange(len(yaws)) * (width + GAP) + width / 2, [f"{yaw}°" for yaw in yaws])
+    return figure
+
+
 def model_graph(model: keras.Model) -> Figure:
     """Draw a model on one page: a box for each picture or vector that flows through it.
 

@@ -3,6 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+import speculo
 from speculo import pairs
 
 
@@ -25,10 +26,20 @@ def test_a_seed_decides_the_split(orl):
     assert pairs.split(orl, seed=3).test.people != pairs.split(orl, seed=4).test.people
 
 
-@pytest.mark.parametrize("test", [0.0, 0.001, 1.0, 0.999, -1, 2])
+@pytest.mark.parametrize("test", [0.0, 1.0, -1, 2])
 def test_a_split_with_an_empty_side_is_refused(orl, test):
     with pytest.raises(ValueError, match="test is .*both sides of a split need somebody"):
         pairs.split(orl, test=test)
+
+
+@pytest.mark.parametrize(("test", "held_out"), [(0.001, 1), (0.2, 8), (0.999, 39)])
+def test_a_small_or_large_share_leaves_somebody_on_each_side(orl, test, held_out):
+    assert len(pairs.split(orl, test=test).test.people) == held_out
+
+
+def test_one_person_cannot_be_split():
+    with pytest.raises(ValueError, match="of 1 people"):
+        pairs.split(speculo.load("orl", people=1))
 
 
 def test_without_poses_the_front_is_the_most_symmetric_photo(orl):

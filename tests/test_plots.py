@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -21,12 +23,21 @@ def outputs(split):
     return evaluation.baselines(split)["input itself"]
 
 
+def turned(faces):
+    """Give faces a pose each; some have none."""
+    pose = np.random.default_rng(0).uniform(-90, 90, (len(faces), 3)).astype(np.float32)
+    pose[::7] = np.nan
+    return replace(faces, pose=pose)
+
+
 def draw(kind, orl, split, outputs):
     errors = evaluation.by_person(evaluation.squared_error(outputs, split.test), split.test)
     return {
         "dataset": lambda: plots.dataset(split),
         "fronts": lambda: plots.fronts(orl, pairs.fronts(orl)),
         "photos_per_person": lambda: plots.photos_per_person(orl),
+        "poses": lambda: plots.poses(turned(orl)),
+        "by_yaw": lambda: plots.by_yaw(turned(orl)),
         "output_range": lambda: plots.output_range(outputs, np.array([0.5, 0.7])),
         "model_graph": lambda: plots.model_graph(model.build(model.V8)),
         "costs": lambda: plots.costs(model.build(model.V8)),

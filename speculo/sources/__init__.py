@@ -27,7 +27,14 @@ _LOADERS = {
 }
 
 
-def load(name: str, *, size: int = 32, people: int | None = None, **options) -> FaceSet:
+def load(
+    name: str,
+    *,
+    size: int = 32,
+    people: int | None = None,
+    crop: str | None = None,
+    **options,
+) -> FaceSet:
     """Load a dataset by its name.
 
     Parameters
@@ -38,6 +45,9 @@ def load(name: str, *, size: int = 32, people: int | None = None, **options) -> 
         Height and width of the images in pixels, at least 32.
     people : int, optional
         Take only the first so many people. All of them by default.
+    crop : str, optional
+        ``"auto"`` finds the face in each photo, in datasets of whole snapshots
+        (``folder``). By default photos are taken as they are cropped.
     **options
         What the dataset's own function takes besides.
 
@@ -73,6 +83,8 @@ def load(name: str, *, size: int = 32, people: int | None = None, **options) -> 
         )
     module, _, function = _LOADERS[kind].partition(".")
     loader = getattr(importlib.import_module(f"speculo.sources.{module}"), function)
+    if crop is not None:
+        options["crop"] = crop
     allowed = set(inspect.signature(loader).parameters) - {"path", "size", "people"}
     if unknown := sorted(set(options) - allowed):
         raise TypeError(

@@ -41,7 +41,7 @@ faces
 # `dataset` can name any of these. PATH is a folder of yours.
 
 # %%
-pd.Series(sources.KNOWN, name="what it is").to_frame()
+pd.Series(sources.KNOWN, name="what it is").to_frame().style  # styled: texts are not cut off
 
 # %% [markdown]
 # ## Who, how many, how bright

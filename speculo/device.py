@@ -1,11 +1,11 @@
 """What the model runs on, and which precision is fast there."""
 
-import os
 import platform
 from dataclasses import dataclass
 from pathlib import Path
 
 from speculo.backend import keras
+from speculo.images import cores
 
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
 
@@ -41,7 +41,7 @@ def find() -> Device:
         return Device("gpu", name, len(gpus), capability >= (8, 0))
     # Among the CPU backends only TensorFlow's kernels gain by bfloat16.
     fast = backend == "tensorflow" and bool({"avx512_bf16", "amx_bf16"} & _cpu_flags())
-    return Device("cpu", _cpu_name(), _cores(), fast)
+    return Device("cpu", _cpu_name(), cores(), fast)
 
 
 def precision(asked: str | None = None) -> str:
@@ -143,9 +143,3 @@ def _cpu_name() -> str:
     return (
         names[0].split(":", 1)[1].strip() if names else platform.processor() or platform.machine()
     )
-
-
-def _cores() -> int:
-    if hasattr(os, "sched_getaffinity"):  # Linux: the cores that this process may use
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

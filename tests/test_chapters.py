@@ -1,13 +1,18 @@
 """Every chapter, run by papermill at small scale, in order, in one home."""
 
 import os
+import subprocess
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import jupytext
 import nbformat
 import papermill
 import pytest
+import trees
 import yaml
+from conftest import ROOT
 
 from speculo import book
 
@@ -84,6 +89,70 @@ def test_results_without_a_training_say_what_to_do(home):
             CHAPTERS["04_results"],
             home / "build" / "untrained.ipynb",
             {"run": "untrained"},
+            progress_bar=False,
+        )
+
+
+@pytest.fixture(scope="module")
+def datasets(tmp_path_factory) -> Iterator[dict[str, str]]:
+    """Every dataset but ORL, as a small tree in its own layout."""
+    root = tmp_path_factory.mktemp("datasets")
+    data_home = root / "scikit"
+    data_home.mkdir()
+    trees.olivetti(data_home)
+    trees.lfw(data_home)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SCIKIT_LEARN_DATA", str(data_home))
+        yield {
+            "folder": f"folder:{trees.folder(root / 'my_faces')}",
+            "head-pose": f"head-pose:{trees.head_pose(root / 'heads')}",
+            "youtube-faces": f"youtube-faces:{trees.youtube_faces(root / 'videos')}",
+            "olivetti": "olivetti",
+            "lfw": "lfw",
+        }
+
+
+@pytest.mark.parametrize("kind", ["folder", "head-pose", "youtube-faces", "olivetti", "lfw"])
+def test_the_first_chapter_shows_any_dataset(kind, datasets, home):
+    path = home / "build" / f"dataset-{kind}.ipynb"
+    parameters = {"dataset": datasets[kind]}
+    book.execute(CHAPTERS["01_dataset"], path, parameters, progress_bar=False)
+    notebook = nbformat.read(path, as_version=4)
+    assert book.metrics(notebook)["test_pairs"] > 0
+    text = path.read_text(encoding="utf-8")
+    # ORL and its relatives have no poses to draw.
+    assert ("No pose is known here" in text) == (kind in ("folder", "olivetti", "lfw"))
+
+
+@pytest.mark.parametrize("kind", ["folder", "head-pose"])
+def test_all_chapters_run_on_any_dataset(kind, datasets, home):
+    for name in ("02_model", "03_training", "04_results"):
+        parameters = {"dataset": datasets[kind]}
+        if "epochs" in SMALL[name]["parameters"]:
+            parameters["epochs"] = 1
+        path = home / "build" / f"{name}-{kind}.ipynb"
+        book.execute(CHAPTERS[name], path, parameters, progress_bar=False)
+    run = home / "runs" / {"folder": "v8-folder-my_faces", "head-pose": "v8-head-pose"}[kind]
+    assert (run / "README.md").is_file()
+
+
+def test_papermill_itself_runs_a_chapter_on_a_folder(datasets, home):
+    """The command of the README, from the project's folder."""
+    output = home / "build" / "by_command.ipynb"
+    command = [sys.executable, "-m", "papermill", "notebooks/01_dataset.ipynb", str(output)]
+    result = subprocess.run(
+        [*command, "-p", "dataset", datasets["folder"]], cwd=ROOT, capture_output=True, text=True
+    )
+    assert result.returncode == 0, result.stderr
+    assert book.metrics(nbformat.read(output, as_version=4))["people"] == 3
+
+
+def test_a_wrong_path_shows_the_layout_in_the_chapter(home):
+    with pytest.raises(papermill.PapermillExecutionError, match="my_faces/\n(.|\n)*front.jpg"):
+        book.execute(
+            CHAPTERS["01_dataset"],
+            home / "build" / "wrong.ipynb",
+            {"dataset": "folder:nowhere"},
             progress_bar=False,
         )
 

@@ -8,7 +8,6 @@ import sys
 import time
 import warnings
 
-import joblib
 import numpy as np
 import pytest
 import trees
@@ -239,9 +238,8 @@ def data_home(tmp_path, monkeypatch):
 
 
 def test_olivetti(data_home):
+    trees.olivetti(data_home)
     orl = speculo.load("orl", size=64).images
-    kept = orl.transpose(0, 2, 1).reshape(400, -1)  # on its side, as the original is
-    joblib.dump(kept.astype(np.uint8), data_home / "olivetti_py3.pkz", compress=6)
     faces = speculo.load("olivetti", size=64)
     stretched = (orl.astype(float) - orl.min()) / (orl.max() - orl.min()) * 255
     assert abs(faces.images - stretched).max() <= 1
@@ -253,21 +251,9 @@ def test_olivetti(data_home):
         speculo.load("olivetti", people=41)
 
 
-def fill_lfw(data_home):
-    home = data_home / "lfw_home"
-    for person in range(4):
-        for photo in range(1 if person == 1 else 3):
-            pixels = trees.in_a_frame(trees.face(person, photo, 125), 63, 70, 250, 250)
-            name = f"Some_Body{person}"
-            where = home / "lfw_funneled" / name / f"{name}_{photo + 1:04}.jpg"
-            trees.save(np.dstack([pixels] * 3), where)
-    for name in ("pairs", "pairsDevTrain", "pairsDevTest"):
-        (home / f"{name}.txt").touch()
-
-
 @pytest.mark.parametrize("size", [32, 64])
 def test_lfw(size, data_home):
-    fill_lfw(data_home)
+    trees.lfw(data_home)
     faces = speculo.load("lfw", size=size)
     assert faces.names == tuple(f"Some Body{person}" for person in range(4))
     assert faces.images.shape == (10, size, size)

@@ -3,6 +3,7 @@
 from functools import lru_cache
 from pathlib import Path
 
+import joblib
 import numpy as np
 from PIL import Image
 from scipy.io import savemat
@@ -97,3 +98,22 @@ def youtube_faces(root: Path, people: int = 2, videos: int = 2) -> Path:
             mat.parent.mkdir(exist_ok=True)
             savemat(mat, {"headpose": video_poses(10 * person + video)})
     return root
+
+
+def olivetti(data_home: Path) -> None:
+    """Fill scikit-learn's data folder with what it keeps after its download of Olivetti."""
+    kept = _orl(64).transpose(0, 2, 1).reshape(400, -1)  # on its side, as the original is
+    joblib.dump(kept, data_home / "olivetti_py3.pkz", compress=6)
+
+
+def lfw(data_home: Path) -> None:
+    """Fill scikit-learn's data folder with four people of LFW, the second with one photo."""
+    home = data_home / "lfw_home"
+    for person in range(4):
+        for photo in range(1 if person == 1 else 3):
+            pixels = in_a_frame(face(person, photo, 125), 63, 70, 250, 250)
+            name = f"Some_Body{person}"
+            where = home / "lfw_funneled" / name / f"{name}_{photo + 1:04}.jpg"
+            save(np.dstack([pixels] * 3), where)
+    for name in ("pairs", "pairsDevTrain", "pairsDevTest"):
+        (home / f"{name}.txt").touch()

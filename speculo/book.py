@@ -23,8 +23,6 @@ from speculo import files
 NOTEBOOKS = files.PROJECT / "notebooks"
 README = files.PROJECT / "README.md"
 TABLE = re.compile(r"(<!-- chapters -->\n).*?(<!-- /chapters -->)", re.DOTALL)
-REDRAWN = ("dataset", "model", "loss", "predictions")
-"""Pictures of the model card: the README shows those of the last full run."""
 
 
 @dataclass(frozen=True)
@@ -184,15 +182,15 @@ def publish() -> None:
         seconds = executed.metadata.papermill.duration
         nbformat.write(_publishable(chapter, executed, seconds), chapter.notebook)
 
-    pictures = runs.open(runs.default_name(V8, "orl")).path / "img"
-    for picture in sorted(pictures.glob("*.png")):
-        shutil.copyfile(picture, files.PROJECT / "img" / picture.name)
-
     first = chapters()[0]
     execute(first, first.built, progress_bar=False)
     executed = nbformat.read(first.built, as_version=4)
     seconds = executed.metadata.papermill.duration
     nbformat.write(_publishable(first, executed, seconds), first.notebook)
+    pictures = runs.open(runs.default_name(V8, "orl")).path / "img"
+    for picture in sorted(pictures.glob("*.png")):
+        shutil.copyfile(picture, files.PROJECT / "img" / picture.name)
+
     text = README.read_text(encoding="utf-8")
     files.write_text(README, TABLE.sub(lambda found: f"{found[1]}{contents()}\n{found[2]}", text))
 

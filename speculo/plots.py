@@ -111,15 +111,15 @@ def output_range(targets: np.ndarray, outputs: np.ndarray) -> Figure:
     figure, axis = plt.subplots(figsize=(7, 2.8))
     plt.close(figure)
     darkest = float(outputs.min())
-    edges = np.linspace(0, 1, 101)
+    edges = (np.arange(0, 257, 8) - 0.5) / 255  # eight of the 256 greys in a bar
     heights, _ = np.histogram(targets, edges)
     share = heights / heights.sum()
-    reached = edges[:-1] >= darkest - 1e-3
+    reached = edges[:-1] > darkest - 4 / 255
     for part, color, label in (
         (reached, ENCODER, "target pixels within reach"),
         (~reached, CHOSEN, "target pixels that are too dark"),
     ):
-        axis.bar(edges[:-1][part], share[part], 0.01, align="edge", color=color, label=label)
+        axis.bar(edges[:-1][part], share[part], 8 / 255, align="edge", color=color, label=label)
     axis.axvline(darkest, color="black", linewidth=1)
     axis.annotate(
         f"darkest output {darkest:.3f}",
@@ -133,7 +133,7 @@ def output_range(targets: np.ndarray, outputs: np.ndarray) -> Figure:
     axis.set(xlabel="pixel, 0 black to 1 white", ylabel="share", xlim=(0, 1))
     axis.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
     axis.margins(y=0.15)
-    axis.legend(fontsize=8, loc="upper right")
+    axis.legend(fontsize=8, loc="upper left")
     return figure
 
 

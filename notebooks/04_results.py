@@ -22,8 +22,6 @@ seed = 0  # of the split: the one that the run was trained with
 run = None  # name of the run; None names it after model and dataset
 
 # %%
-import numpy as np
-
 import speculo
 from speculo import card, evaluation, files, pairs, plots, runs
 from speculo.model import V8
@@ -116,7 +114,7 @@ brightness = {
     for person in errors.index
 }
 errors["front's mean grey"] = [brightness[person] for person in errors.index]
-correlation = float(np.corrcoef(errors["MSE"], errors["front's mean grey"])[0, 1])
+correlation = errors["MSE"].corr(errors["front's mean grey"])
 print(f"Correlation of a person's error with the brightness of the front: {correlation:.2f}")
 errors.style.format({"MSE": "{:.4f}", "front's mean grey": "{:.2f}"})
 
@@ -137,7 +135,9 @@ errors.style.format({"MSE": "{:.4f}", "front's mean grey": "{:.2f}"})
 targets = split.test.batch()[1]
 drawn_spread, target_spread = float(outputs.std(axis=0).mean()), float(targets.std(axis=0).mean())
 print(f"Spread of the drawings {drawn_spread:.4f}, of the targets {target_spread:.4f}")
-print(f"The drawings differ {drawn_spread / target_spread:.0%} as much as the people do.")
+# One person alone, held out of very few, has no spread.
+alike = drawn_spread / target_spread if target_spread else float("nan")
+print(f"The drawings differ {alike:.0%} as much as the people do.")
 
 # %% [markdown]
 # ## The model card
@@ -154,7 +154,7 @@ path = card.write(
         + ", ".join(f"{key} {level:.4f}" for key, level in levels.items()),
         f"{below:.0%} of the target pixels are below 0.5, where no output can be; "
         f"the targets clipped there have an MSE of {floor:.4f}",
-        f"the drawings differ {drawn_spread / target_spread:.0%} as much as the people do",
+        f"the drawings differ {alike:.0%} as much as the people do",
     ],
 )
 print(f"Written to {files.shown(path)}")

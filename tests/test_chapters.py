@@ -119,14 +119,13 @@ def test_the_first_chapter_shows_any_dataset(kind, datasets, home):
     book.execute(CHAPTERS["01_dataset"], path, parameters, progress_bar=False)
     notebook = nbformat.read(path, as_version=4)
     assert book.metrics(notebook)["test_pairs"] > 0
-    text = path.read_text(encoding="utf-8")
-    # ORL and its relatives have no poses to draw.
-    assert ("No pose is known here" in text) == (kind in ("folder", "olivetti", "lfw"))
+    outputs = str([cell.outputs for cell in notebook.cells if cell.cell_type == "code"])
+    assert ("No pose is known here" in outputs) == (kind in ("folder", "olivetti", "lfw"))
 
 
 @pytest.mark.parametrize("kind", ["folder", "head-pose"])
-def test_all_chapters_run_on_any_dataset(kind, datasets, home):
-    for name in ("02_model", "03_training", "04_results"):
+def test_any_dataset_is_trained_on_and_judged(kind, datasets, home):
+    for name in ("03_training", "04_results"):
         parameters = {"dataset": datasets[kind]}
         if "epochs" in SMALL[name]["parameters"]:
             parameters["epochs"] = 1

@@ -77,10 +77,10 @@ def test_every_file_that_the_readme_names_is_there():
     for link in re.findall(r"\]\(((?!http)[^)#]+)\)", README):
         assert (ROOT / link).exists(), link
     layout = re.search(r"## Layout\n\n```\n(.+?)```", README, re.DOTALL)[1]
-    for name in re.findall(r"([a-z]+\.py)\b", layout):
+    for name in re.findall(r"(\w+\.py)\b", layout):
         assert name == "NN_name.py" or (ROOT / "speculo" / name).is_file(), name
     rooms = {path.name for path in (ROOT / "speculo").glob("[a-z]*.py")}
-    assert rooms <= set(re.findall(r"([a-z]+\.py)\b", layout))
+    assert rooms <= set(re.findall(r"(\w+\.py)\b", layout))
 
 
 def test_images_have_alt_text():

@@ -92,6 +92,7 @@ print(
 )
 print(f"Precision {record['settings']['precision']}, seed {record['settings']['seed']}")
 print(", ".join(f"{name} {version}" for name, version in record["versions"].items()))
+print(f"All of it is in {files.shown(trained.path)}")
 
 # %% [markdown]
 # ## Epoch by epoch
@@ -117,9 +118,6 @@ plots.snapshots(split.test, [drawn[epoch] for epoch in some], some)
 # Whether that loss is good, no loss can tell by itself.
 #
 # Next: [Results](04_results.ipynb).
-
-# %%
-print(f"The run is in {files.shown(trained.path)}")
 
 # %% tags=["metrics"]
 {

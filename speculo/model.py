@@ -1,6 +1,6 @@
 """Speculo-v8 and its relatives: what the model card says, built in Keras."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -69,15 +69,7 @@ V8 = Config(
 )
 """Model 8 as published (``model-v8``: the card, 2020)."""
 
-V7 = Config(
-    name="Speculo-v7",
-    optimizer="adam",
-    learning_rate=0.001,
-    loss="binary_crossentropy",
-    input_shape=(32, 32, 1),
-    filters=(1024, 512, 256, 128, 64),
-    latent_size=4096,
-)
+V7 = replace(V8, name="Speculo-v7", loss="binary_crossentropy")
 """Model 7: the same network, trained with binary cross-entropy."""
 
 

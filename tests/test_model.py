@@ -27,7 +27,8 @@ def test_the_configs_are_those_of_the_card():
         )
         == model.V8
     )
-    assert replace(model.V8, name="Speculo-v7", loss="binary_crossentropy") == model.V7
+    assert model.V7.name == "Speculo-v7" and model.V7.loss == "binary_crossentropy"
+    assert replace(model.V7, name=model.V8.name, loss="mse") == model.V8
 
 
 def test_totals(v8):

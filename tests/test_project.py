@@ -3,6 +3,7 @@
 import re
 import subprocess
 import tomllib
+from pathlib import Path
 
 import jupytext
 import nbformat
@@ -50,7 +51,8 @@ def test_a_notebook_has_the_kernel_that_everybody_has(chapter, notebook):
 
 def test_a_notebook_holds_no_path_of_a_machine(chapter):
     text = chapter.notebook.read_text(encoding="utf-8")
-    assert not re.findall(r"(?:/home/|/root/|/Users/|/work/|/tmp/|[A-Z]:\\\\)[\w./-]*", text)
+    assert str(ROOT) not in text and str(Path.home()) not in text
+    assert not re.findall(r"(?:/home/|/Users/|/tmp/|[A-Z]:\\\\)[\w./-]*", text)
 
 
 def test_a_chapter_has_the_parts_of_a_chapter(chapter):

@@ -5,6 +5,7 @@ TensorFlow are loaded by the rooms that need them, when they are first used.
 """
 
 import importlib
+from types import ModuleType
 
 from speculo.sources import load
 
@@ -30,7 +31,7 @@ _ROOMS = (
 __all__ = ["load", *_ROOMS]
 
 
-def __getattr__(name: str):
+def __getattr__(name: str) -> ModuleType:
     # So that `speculo.model.V8` works after a plain `import speculo`.
     if name in _ROOMS:
         return importlib.import_module(f"speculo.{name}")

@@ -1,5 +1,6 @@
 """Speculo-v8 and its relatives: what the model card says, built in Keras."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -211,7 +212,7 @@ def _bottleneck(config: Config) -> tuple[int, int, int]:
     return height // step, width // step, config.filters[-1]
 
 
-def _numbers(config: Config):
+def _numbers(config: Config) -> Callable[[str], str]:
     """Give out layer names as a Keras session does, counting on from the earlier models."""
     depth = len(config.filters)
     per_model = {

@@ -56,7 +56,7 @@ class Progress:
         self._shown = now
         self._write(
             tqdm.format_meter(
-                done, total, seconds, ncols=100, prefix=label, unit=self.unit, postfix=note
+                done, total, seconds, ncols=92, prefix=label, unit=self.unit, postfix=note
             )
         )
 

@@ -140,6 +140,8 @@ def _train_epoch(
     begin = time.perf_counter()
     order = np.random.default_rng([seed, epoch]).permutation(len(pairs.train))
     _seed_dropout(network, seed, epoch)
+    history = run.history
+    before = f", val_loss {history['val_loss'].iloc[-1]:.4f} before" if len(history) else ""
     # Steps are made one by one: `fit` took up to twice as long to let go of its iterator.
     total = 0.0
     for start in range(0, len(order), batch_size):
@@ -152,12 +154,11 @@ def _train_epoch(
             len(order),
             seconds,
             f"Epoch {epoch + 1}/{epochs}",
-            f"loss {total / done:.4f}",
+            f"loss {total / done:.4f}{before}",
         )
     loss = total / len(order)
     val_loss = _validate(network, pairs.test, batch_size)
 
-    history = run.history
     weights = runs.get_weights(network) | {"epoch": np.array(epoch + 1)}
     optimizer = {
         # by number: Keras names the optimizers of a session one after the other

@@ -1,7 +1,7 @@
 # ---
 # jupyter:
 #   kernelspec:
-#     display_name: Python 3
+#     display_name: Python 3 (ipykernel)
 #     language: python
 #     name: python3
 # ---
@@ -16,10 +16,11 @@
 # pixels, in any pose. It draws the *front* of the same person: the face as it would look
 # straight into the camera. To do that it squeezes the photo into 4096 numbers. A good set of
 # numbers tells who somebody is and not how the head was turned. These numbers are the
-# **fingerprint**, and two faces can be compared by theirs.
+# **fingerprint**: they are meant for comparing two faces.
 #
-# The model was published in 2020 as a model card, without the data and without a log of its
-# training. This book makes it run again and judges it.
+# The model was published in 2020 as a model card, in the folder `models/fingerprinter` of
+# [isala404/speculo](https://github.com/isala404/speculo), without the data and without a log of its
+# training. Its neighbour v7 is the same network, trained with another loss. This book makes v8 run again and judges it.
 
 # %% tags=["parameters"]
 dataset = "orl"  # the faces, by name; chapter 01 lists the names
@@ -47,8 +48,8 @@ split = pairs.split(faces, seed=seed)
 trained = runs.at(run or runs.default_name(V8, faces.name))
 if trained.epochs:
     trained.require(split)
-    place = pairs.examples(split.test, 4)[-1:]
-    shown = pairs.Pairs(split.test.faces, split.test.input[place], split.test.target[place])
+    turned = pairs.asymmetry(faces.images[split.test.input]).argmax(keepdims=True)
+    shown = pairs.Pairs(faces, split.test.input[turned], split.test.target[turned])
     outputs = evaluation.predict(trained.model(), shown)
     figure = plots.one_prediction(shown, outputs, 0, title=trained.best_title)
     trained.save_picture(figure, "start")
@@ -60,9 +61,9 @@ else:
     display(Image(files.PROJECT / "img" / "start.png", width=620))
 
 # %% [markdown]
-# **Figure 0.1.** Left, the photo that v8 is given, of a person whom it has never seen. Right,
-# the most frontal photo of that person: what it should draw. In the middle, what it draws. It
-# is a grey blob, and nearly the same blob for everybody. Chapter 04 measures how bad that is.
+# **Figure 0.1.** Left, the photo that v8 is given, of a person whom it has never seen: the least
+# symmetric one of the test, so most likely a turned head. Right, the most frontal photo of that
+# person: what it should draw. In the middle, what it draws, which is a grey blob. Chapter 04 shows the others and measures how bad that is.
 
 # %% [markdown]
 # ## What trains here
@@ -105,13 +106,13 @@ display(Markdown(book.contents().replace("](notebooks/", "](")))
 # sends anything, and git ignores `data/`, `build/` and `runs/`.
 #
 # **What it is not for.** A model of this kind draws likenesses and compares them. It is not fit to decide who somebody is,
-# at a door, in a crowd or in court: chapter 04 shows how far off it can be.
+# at a door, in a crowd or in court: chapter 04 shows how far off its drawings are.
 
 # %% [markdown]
 # ## What we learned
 #
-# A fingerprint is what the network keeps of a face when it has to draw the front of it. Where
-# no GPU is found, the CPU trains v8 too.
+# Speculo is to draw the front of a face, and its fingerprint is what it keeps on the way. We know what
+# trains it on this machine.
 #
 # Next: [The faces](01_dataset.ipynb).
 

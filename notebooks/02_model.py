@@ -1,7 +1,7 @@
 # ---
 # jupyter:
 #   kernelspec:
-#     display_name: Python 3
+#     display_name: Python 3 (ipykernel)
 #     language: python
 #     name: python3
 # ---
@@ -87,7 +87,8 @@ print(f"{network.count_params():,} parameters, by hand and by speculo.model.buil
 # ## The summary
 #
 # The card prints a summary as Keras 2 wrote it. Here is ours, in the same form. A test holds it
-# to the card's, byte for byte.
+# to the card's, byte for byte. The numbers in the names begin at 5 because the card's v8 was the
+# second model of its session, and Keras went on counting.
 
 # %%
 print(card.summary(network))
@@ -159,13 +160,14 @@ plots.singular_values(values[:128], rank=rank)
 
 # %% [markdown]
 # **Figure 2.4.** After the marked rank the values drop to rounding error (the first 128 are shown). All 4096 numbers follow
-# from the 64 in front of them, so they cannot hold more. With fewer than 65 faces the rank is lower still.
+# from the 64 in front of them, so the rank is 64 at most. It is lower where one of the 64 is zero
+# for every face, as their ReLU allows, or where there are fewer faces than that.
 
 # %% [markdown]
 # ## What we learned
 #
 # The network is the one on the card: same names, same shapes, same parameters. Its shape alone
-# tells two things. It cannot draw dark pixels, and its 4096 latent numbers are worth 64.
+# tells two things. It cannot draw dark pixels, and its 4096 latent numbers are worth 64 at most.
 #
 # Next: [Training](03_training.ipynb).
 

@@ -1,7 +1,7 @@
 # ---
 # jupyter:
 #   kernelspec:
-#     display_name: Python 3
+#     display_name: Python 3 (ipykernel)
 #     language: python
 #     name: python3
 # ---
@@ -9,7 +9,7 @@
 # %% [markdown]
 # # Training
 #
-# In this notebook we train Speculo-v8, exactly as on its card, on photographs of real people.
+# In this notebook we train the network of the card on photographs of real people.
 #
 # A run is a folder in `runs/`. It holds the parameters, the log, the weights and a picture of
 # some held-out faces after each epoch. Stop the training whenever you like, even by pulling the
@@ -22,7 +22,9 @@ crop = None  # "auto" finds the face in each photo of a folder of snapshots
 epochs = 12  # passes over the train pairs, in all; more of them continue a finished run
 batch_size = 16  # pairs in a step
 seed = 0  # of the split, the first weights, the order and the dropout
-precision = None  # None: what this device does fast; or "float32", "mixed_bfloat16"
+precision = (
+    None  # None: what this device does fast; or "float32", "mixed_bfloat16", "mixed_float16"
+)
 run = None  # name of the run; None names it after model and dataset
 
 # %%
@@ -37,7 +39,8 @@ print(device.report())
 # %% [markdown]
 # ## The pairs
 #
-# The original took batches of 64 from more than 600,000 pairs. We have a few hundred, so we take
+# Network, loss and optimizer are the card's. The data are not, and the card names no batch size: its code
+# took batches of 64 from more than 600,000 pairs. We have a few hundred, so we take
 # smaller batches: an epoch then has enough steps to move the weights and the running averages of
 # batch normalisation.
 
@@ -101,21 +104,21 @@ print(f"All of it is in {files.shown(trained.path)}")
 
 # %%
 drawn = training.read_snapshots(trained)
-some = sorted(drawn)[:: max(1, len(drawn) // 5)]
+some = sorted({*list(drawn)[:: max(1, len(drawn) // 5)], max(drawn)})
 plots.snapshots(split.test, [drawn[epoch] for epoch in some], some)
 
 # %% [markdown]
 # **Figure 3.2.** First row, the photos; last row, the fronts to be drawn; between them the
-# predictions after some of the epochs. Early epochs can be empty or a white pattern: batch
+# predictions after some of the epochs. Epochs can be empty or a white pattern: batch
 # normalisation draws with averages that lag behind the weights. What settles is a patch, bright
 # where faces are bright. It hardly differs from person to person.
 
 # %% [markdown]
 # ## What we learned
 #
-# v8 trains on a laptop's CPU, at the speed printed above. A GPU is much faster; the device
-# report says how to get TensorFlow to use one. The loss falls, and then it stays where it is.
-# Whether that loss is good, no loss can tell by itself.
+# v8 trains on a CPU, at the speed printed above. The device report says how to get TensorFlow to
+# use a GPU. The loss falls, quickly at first and then slowly. Whether it is a good loss, no
+# loss can tell by itself.
 #
 # Next: [Results](04_results.ipynb).
 

@@ -117,19 +117,23 @@ def execute(chapter: Chapter, output: Path, parameters: dict | None = None, **op
     import papermill
 
     output.parent.mkdir(parents=True, exist_ok=True)
-    failed = output.with_name(f"{output.stem}-failed.ipynb")
+    running = output.with_name(f"{output.stem}-running.ipynb")
     begin = time.monotonic()
-    papermill.execute_notebook(
-        jupytext.read(chapter.script),
-        str(failed),
-        parameters=parameters,
-        cwd=str(NOTEBOOKS),
-        kernel_name="python3",
-        coalesce_streams=True,
-        extra_arguments=["--log-level=ERROR"],  # ipykernel warns of its own transport otherwise
-        **options,
-    )
-    failed.replace(output)
+    try:
+        papermill.execute_notebook(
+            jupytext.read(chapter.script),
+            str(running),
+            parameters=parameters,
+            cwd=str(NOTEBOOKS),
+            kernel_name="python3",
+            coalesce_streams=True,
+            extra_arguments=["--log-level=ERROR"],  # ipykernel warns of its own transport otherwise
+            **options,
+        )
+    except papermill.PapermillExecutionError:
+        running.replace(output.with_name(f"{output.stem}-failed.ipynb"))
+        raise
+    running.replace(output)
     return time.monotonic() - begin
 
 
@@ -163,6 +167,10 @@ def run() -> None:
             )
             sys.exit(1)
         print(f"{place}: {seconds:.0f} s", flush=True)
+    if stale:
+        first = all_chapters[0]
+        print(f"{first.name}, once more: its picture is now of this run", flush=True)
+        execute(first, first.built, progress_bar=False)
     print(f"The executed chapters are in {files.home() / 'build'}")
 
 
@@ -185,8 +193,7 @@ def publish() -> None:
     first = chapters()[0]
     execute(first, first.built, progress_bar=False)
     executed = nbformat.read(first.built, as_version=4)
-    seconds = executed.metadata.papermill.duration
-    nbformat.write(_publishable(first, executed, seconds), first.notebook)
+    nbformat.write(_publishable(first, executed, first.seconds), first.notebook)
     pictures = runs.open(runs.default_name(V8, "orl")).path / "img"
     for picture in sorted(pictures.glob("*.png")):
         shutil.copyfile(picture, files.PROJECT / "img" / picture.name)
@@ -269,8 +276,13 @@ def _publishable(
             cell.outputs = [o for o in run_cell.outputs if o.get("data") != {"text/plain": ""}]
     notebook.metadata = nbformat.from_dict(
         {
-            "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
-            "language_info": {"name": "python"},
+            # as JupyterLab writes them, so that opening a chapter changes nothing
+            "kernelspec": {
+                "display_name": "Python 3 (ipykernel)",
+                "language": "python",
+                "name": "python3",
+            },
+            "language_info": executed.metadata.language_info,
             "speculo": {"seconds": round(seconds, 1)},
         }
     )

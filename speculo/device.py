@@ -84,7 +84,7 @@ def how_to_get_a_gpu() -> str:
         return f"Install {keras.backend.backend()} with CUDA, as its own site says."
     system = platform.system()
     if system == "Linux":
-        return 'If this machine has an NVIDIA one: .venv/bin/pip install -e ".[gpu]"'
+        return 'If this machine has an NVIDIA one: .venv/bin/pip install -c constraints.txt -e ".[gpu]"'
     if system == "Windows":
         return "TensorFlow uses NVIDIA GPUs on Windows through WSL2 only: see the README."
     return "TensorFlow needs Linux, or Windows with WSL2, and an NVIDIA GPU."

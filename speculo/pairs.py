@@ -161,11 +161,13 @@ def split(faces: FaceSet, *, test: float = 0.2, seed: int = 0) -> Split:
         not between 0 and 1.
     """
     paired = np.flatnonzero(np.bincount(faces.person, minlength=len(faces.names)) > 1)
-    if len(paired) < 2 or not 0 < test < 1:
+    if len(paired) < 2:
         raise ValueError(
-            f"test is {test}, of {len(paired)} people with two photos or more, and both sides of a "
-            "split need somebody. Load two such people or more, and take a share between 0 and 1"
+            f"A split needs two people with two photos or more, one for each side, but {faces.name} "
+            f"has {len(paired)} of {len(faces.names)}. Load more people"
         )
+    if not 0 < test < 1:
+        raise ValueError(f"test is {test}, expected a share of the people between 0 and 1")
     held_out = min(max(round(len(paired) * test), 1), len(paired) - 1)
     chosen = paired[np.random.default_rng(seed).permutation(len(paired))[:held_out]]
     target = fronts(faces)

@@ -201,7 +201,7 @@ def model_graph(model: keras.Model) -> Figure:
     A box is as high as the picture is wide, and as wide as it has channels
     (both on a logarithmic scale). Colours tell encoder, latent and decoder apart; batch
     normalisation and dropout change no shape and stand as letters under the
-    box.
+    box, below the activation.
     """
     boxes: list[dict] = []
     for layer in model.layers:
@@ -242,33 +242,37 @@ def model_graph(model: keras.Model) -> Figure:
         axis.text(x, 2.5, layer.name, rotation=60, ha="left", va="bottom", fontsize=9, color=color)
         size = f"{shape[0]}×{shape[1]}\n×{channels}" if len(shape) == 3 else f"{channels}"
         axis.text(x, -2.55, size, ha="center", va="top", fontsize=9, linespacing=1.1)
+        activation = getattr(layer, "activation", None)
+        if activation not in (None, keras.activations.linear):
+            word = {"relu": "ReLU"}.get(activation.__name__, activation.__name__)
+            axis.text(x, -3.3, word, ha="center", va="top", fontsize=8, color=color)
         if box["parameters"]:
             axis.text(
-                x, -3.75, f"{box['parameters']:,}", ha="center", va="top", fontsize=8, rotation=60
+                x, -4.15, f"{box['parameters']:,}", ha="center", va="top", fontsize=8, rotation=60
             )
         if box["extras"]:
-            axis.text(x, -3.3, box["extras"], ha="center", va="top", fontsize=8, color=MUTED)
+            axis.text(x, -3.68, box["extras"], ha="center", va="top", fontsize=8, color=MUTED)
     left = -1.0 * step
-    for y, text in ((-2.55, "shape"), (-3.3, ""), (-3.75, "parameters")):
+    for y, text in ((-2.55, "shape"), (-3.3, "activation"), (-4.15, "parameters")):
         axis.text(left, y, text, ha="right", va="top", fontsize=9, color=MUTED)
     for part, color in PARTS.items():
         places = [i for i, box in enumerate(boxes) if models.part(box["layer"], model) == part]
         axis.plot(
-            [places[0] * step - 0.4, places[-1] * step + 0.4], [-5.1, -5.1], color=color, lw=3
+            [places[0] * step - 0.4, places[-1] * step + 0.4], [-5.5, -5.5], color=color, lw=3
         )
         axis.text(
-            (places[0] + places[-1]) * step / 2, -5.25, part, ha="center", va="top", color=color
+            (places[0] + places[-1]) * step / 2, -5.65, part, ha="center", va="top", color=color
         )
     axis.text(
         left - 0.4,
-        -6.1,
+        -6.45,
         f"{model.name}: {model.count_params():,} parameters. "
         "B batch normalisation, D dropout after the layer; their parameters are counted with it.",
         fontsize=9,
         va="top",
     )
     axis.set_xlim(left - 1.2, (len(boxes) - 1) * step + 2.4)
-    axis.set_ylim(-6.6, 5.2)
+    axis.set_ylim(-6.95, 5.2)
     axis.axis("off")
     return figure
 
@@ -345,8 +349,11 @@ def loss(
         axis.axhline(level, color=MUTED, linewidth=1, linestyle="--")
         axis.annotate(
             f"{name}  {level:.4f}",
-            (1.01, place),
+            (1, level),
+            (1.04, place),
             xycoords=("axes fraction", "data"),
+            textcoords=("axes fraction", "data"),
+            arrowprops={"arrowstyle": "-", "color": MUTED, "linewidth": 0.6},
             va="center",
             fontsize=8,
             color=MUTED,
@@ -402,7 +409,7 @@ def one_prediction(pairs: Pairs, outputs: np.ndarray, place: int, *, title: str 
     """Show one face in large: input, prediction, target."""
     images = pairs.faces.images
     shown = {
-        "input: any pose": images[pairs.input[place]],
+        "input": images[pairs.input[place]],
         "prediction": as_image(outputs[place : place + 1])[0],
         "target: the front": images[pairs.target[place]],
     }

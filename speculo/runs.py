@@ -13,6 +13,7 @@
         README.md       the model card
 """
 
+import hashlib
 import json
 import re
 import warnings
@@ -105,7 +106,9 @@ class Run:
     def title(self) -> str:
         """What was trained, for the titles of figures: model, dataset, epochs."""
         dataset = self.record["settings"]["dataset"]
-        return f"{self.config.name} on {dataset}, {self.epochs} epochs"
+        return (
+            f"{self.config.name} on {dataset}, {self.epochs} epoch{'' if self.epochs == 1 else 's'}"
+        )
 
     @property
     def best_title(self) -> str:
@@ -122,13 +125,13 @@ class Run:
             split calls unseen.
         """
         settings = self.record["settings"]
-        for key, value in people_record(pairs).items():
-            if settings[key] != value:
-                raise ValueError(
-                    f"Run {self.name} was trained with {key} = {settings[key]}, but this is "
-                    f"{value}. Take the dataset, people and seed ({settings['seed']}) that the run "
-                    "was trained with, or train another run in chapter 03"
-                )
+        changed = [key for key, value in pairs_record(pairs).items() if settings[key] != value]
+        if changed:
+            raise ValueError(
+                f"Run {self.name} was trained on other pictures (different: {', '.join(changed)}). "
+                f"Take the dataset ({settings['dataset']}), people, crop and seed "
+                f"({settings['seed']}) that it was trained with, or train another run in chapter 03"
+            )
 
     def write_record(self, record: dict) -> None:
         """Write ``run.json``."""
@@ -211,12 +214,17 @@ def config_record(config: model.Config) -> dict:
     return json.loads(json.dumps(asdict(config)))
 
 
-def people_record(pairs: Split) -> dict:
-    """Turn the people of a split into what ``run.json`` holds of them."""
+def pairs_record(pairs: Split) -> dict:
+    """Turn a split into what ``run.json`` holds of it: people, and a digest of every picture."""
+    digest = hashlib.blake2b(digest_size=16)
+    for side in pairs:
+        for index in (side.input, side.target):
+            digest.update(np.ascontiguousarray(side.faces.images[index]).data)
     return {
         "dataset": pairs.train.faces.name,
         "train_people": list(pairs.train.people),
         "test_people": list(pairs.test.people),
+        "pictures": digest.hexdigest(),
     }
 
 

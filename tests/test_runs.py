@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -49,8 +50,13 @@ def test_a_run_without_weights_says_so(trained):
 
 def test_a_split_that_mixes_in_train_people_is_refused(trained, few, orl):
     trained.require(few)
-    with pytest.raises(ValueError, match="was trained with train_people"):
+    with pytest.raises(
+        ValueError, match="other pictures .different: train_people, test_people, pictures.*seed .0."
+    ):
         trained.require(pairs.split(orl))
+    darker = replace(few.train.faces, images=few.train.faces.images // 2)
+    with pytest.raises(ValueError, match="different: pictures"):
+        trained.require(pairs.split(darker))
 
 
 def test_the_model_card_has_the_form_of_the_published_one(trained):

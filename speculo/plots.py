@@ -353,7 +353,12 @@ def loss(
             (1.04, place),
             xycoords=("axes fraction", "data"),
             textcoords=("axes fraction", "data"),
-            arrowprops={"arrowstyle": "-", "color": MUTED, "linewidth": 0.6},
+            arrowprops={
+                "arrowstyle": "-",
+                "color": MUTED,
+                "linewidth": 0.6,
+                "relpos": (0, 0.5),  # to the left end of the text
+            },
             va="center",
             fontsize=8,
             color=MUTED,

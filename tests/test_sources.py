@@ -82,7 +82,9 @@ def test_the_first_people_are_taken_and_no_more_than_there_are(mine):
 def test_one_person_loads_and_the_split_says_what_is_missing(tmp_path):
     faces = speculo.load(f"folder:{trees.folder(tmp_path / 'alone', people=1)}")
     assert len(faces.names) == 1
-    with pytest.raises(ValueError, match="needs two people with two photos or more.*Load more people"):
+    with pytest.raises(
+        ValueError, match="needs two people with two photos or more.*Load more people"
+    ):
         pairs.split(faces)
 
 

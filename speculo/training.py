@@ -104,8 +104,8 @@ def train(
     run.write_history(run.history[:done])
     record = begun | _circumstances(config, settings)
     run.write_record(record | {"status": "training"})
-    found = device.find()
-    print(f"{config.name} on {found.kind.upper()} {found.name} in {chosen}")
+    found = record["device"]
+    print(f"{config.name} on {found['kind'].upper()} {found['name']} in {chosen}")
     if done:
         print(f"Run {run.name} goes on after epoch {done}.")
 

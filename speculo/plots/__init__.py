@@ -1,0 +1,25 @@
+"""The figures of the book. Every function returns a matplotlib Figure and shows nothing."""
+
+from speculo.plots.faces import by_yaw, dataset, fronts, photos_per_person, poses
+from speculo.plots.network import costs, model_graph, output_range, singular_values
+from speculo.plots.results import extremes, one_prediction, predictions
+from speculo.plots.style import STYLE
+from speculo.plots.training import loss, snapshots
+
+__all__ = [
+    "STYLE",
+    "dataset",
+    "fronts",
+    "photos_per_person",
+    "poses",
+    "by_yaw",
+    "output_range",
+    "model_graph",
+    "costs",
+    "singular_values",
+    "loss",
+    "snapshots",
+    "predictions",
+    "one_prediction",
+    "extremes",
+]

@@ -1,0 +1,78 @@
+"""What a model draws of people whom it has not seen."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from speculo.pairs import Pairs, as_image, examples
+from speculo.plots.style import MUTED, face_rows
+
+
+def predictions(pairs: Pairs, outputs: np.ndarray, count: int = 20, *, title: str = "") -> Figure:
+    """Show held-out faces in two rows of ten, with prediction and target under each.
+
+    Parameters
+    ----------
+    pairs : Pairs
+    outputs : numpy.ndarray
+        float32 (n, height, width, 1): the predictions for all of `pairs`.
+    count : int
+        How many faces, chosen by ``pairs.examples``.
+    """
+    shown = examples(pairs, count)
+    images = pairs.faces.images
+    rows, labels = [], []
+    for part in np.array_split(shown, -(-len(shown) // 10)):
+        rows += [images[pairs.input[part]], as_image(outputs[part]), images[pairs.target[part]]]
+        labels += ["input", "prediction", "target"]
+    return face_rows(rows, labels, gap_every=3, title=title)
+
+
+def one_prediction(pairs: Pairs, outputs: np.ndarray, place: int, *, title: str = "") -> Figure:
+    """Show one face in large: input, prediction, target."""
+    images = pairs.faces.images
+    shown = {
+        "input": images[pairs.input[place]],
+        "prediction": as_image(outputs[place : place + 1])[0],
+        "target: the front": images[pairs.target[place]],
+    }
+    figure, axes = plt.subplots(1, 3, figsize=(7.5, 2.7))
+    plt.close(figure)
+    for axis, (label, image) in zip(axes, shown.items(), strict=True):
+        axis.imshow(image, cmap="gray", vmin=0, vmax=255)
+        axis.set_title(label, loc="center")
+        axis.axis("off")
+    figure.suptitle(title, fontsize=10, color=MUTED)
+    return figure
+
+
+def extremes(
+    pairs: Pairs, outputs: np.ndarray, errors: pd.DataFrame, count: int = 2, *, title: str = ""
+) -> Figure:
+    """Show the people with the smallest and the largest error: inputs and predictions, then the front.
+
+    Parameters
+    ----------
+    pairs : Pairs
+    outputs : numpy.ndarray
+        The predictions for all of `pairs`.
+    errors : pandas.DataFrame
+        What ``evaluation.by_person`` returned: best first.
+    count : int
+        People from each end.
+    """
+    names = list(errors.index)
+    ends = names[:count] + [name for name in names[-count:] if name not in names[:count]]
+    rows, labels = [], []
+    images = pairs.faces.images
+    for name in ends:
+        place = np.flatnonzero(pairs.person == pairs.faces.names.index(name))[:9]
+        front = images[pairs.target[place[:1]]]
+        blank = np.full_like(front, 255)
+        rows += [
+            np.concatenate([images[pairs.input[place]], front]),
+            np.concatenate([as_image(outputs[place]), blank]),
+        ]
+        labels += [f"{name}  {errors.loc[name, 'MSE']:.4f}", "predictions"]
+    return face_rows(rows, labels, title=title)

@@ -1,0 +1,76 @@
+"""One look for the whole book, and rows of faces, which many figures are made of."""
+
+from collections.abc import Sequence
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+STYLE = {
+    "figure.dpi": 100,
+    "savefig.dpi": 150,
+    "savefig.bbox": "tight",
+    "figure.facecolor": "white",
+    "figure.constrained_layout.use": True,
+    "font.size": 10,
+    "axes.titlesize": 11,
+    "axes.titlelocation": "left",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.color": "#e4e4e4",
+    "axes.axisbelow": True,
+    "legend.frameon": False,
+}
+"""The style of the whole book. It is set when this module is loaded."""
+
+plt.rcParams.update(STYLE)
+
+ENCODER, LATENT, DECODER = "#3b6ea5", "#d9822b", "#4a8c5f"
+PARTS = {"encoder": ENCODER, "latent": LATENT, "decoder": DECODER}
+MUTED = "#888888"
+CHOSEN = "#e8590c"
+
+GAP = 2
+"""White pixels between the faces of a grid."""
+
+
+def face_rows(
+    rows: Sequence[np.ndarray], labels: Sequence[str], gap_every: int = 2, title: str = ""
+) -> Figure:
+    """Draw rows of faces with a label before each, and more space after every `gap_every` rows."""
+    height, width = rows[0].shape[1:]
+    columns = max(len(row) for row in rows)
+    spaces = (len(rows) - 1) // gap_every
+    figure, axis = plt.subplots(
+        figsize=(0.85 * columns + 1.2, 0.85 * (len(rows) + 0.25 * spaces) * height / width)
+    )
+    plt.close(figure)
+    show_rows(axis, rows, labels, gap_every)
+    axis.set_title(title)
+    return figure
+
+
+def show_rows(
+    axis: Axes, rows: Sequence[np.ndarray], labels: Sequence[str], gap_every: int | None = None
+) -> None:
+    """Put rows of uint8 faces (m, height, width) into one white picture and show it 0..255."""
+    height, width = rows[0].shape[1:]
+    columns = max(len(row) for row in rows)
+    space = height // 4
+    tops = [
+        row * (height + GAP) + (row // gap_every * space if gap_every else 0)
+        for row in range(len(rows))
+    ]
+    picture = np.full((tops[-1] + height, columns * (width + GAP) - GAP), 255, dtype=np.uint8)
+    for top, row in zip(tops, rows, strict=True):
+        for column, face in enumerate(row):
+            left = column * (width + GAP)
+            picture[top : top + height, left : left + width] = face
+    axis.imshow(picture, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
+    axis.set_yticks([top + height / 2 for top in tops], labels)
+    axis.set_xticks([])
+    axis.tick_params(length=0)
+    axis.grid(visible=False)
+    axis.spines[:].set_visible(False)

@@ -119,5 +119,10 @@ def test_no_photograph_is_in_the_repository():
     names = subprocess.run(
         ["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True
     ).stdout.split()
-    assert not [name for name in names if name.endswith((".jpg", ".jpeg", ".pgm", ".npz", ".h5"))]
+    made = {"speculo/sources/heads/heads.npz"}  # the parts of heads of people who do not exist
+    assert not [
+        name
+        for name in names
+        if name.endswith((".jpg", ".jpeg", ".pgm", ".npz", ".h5")) and name not in made
+    ]
     assert all(name.startswith("img/") for name in names if name.endswith(".png"))

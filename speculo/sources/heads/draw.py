@@ -15,7 +15,7 @@ MARGIN = 1.10
 """Side of the picture over the height or width of the head, whichever is larger."""
 
 GAMMA = 0.72
-KEY, AMBIENT = 0.95, 0.50
+KEY, AMBIENT = 0.86, 0.44
 
 EXPRESSIONS = {
     "neutral": {},

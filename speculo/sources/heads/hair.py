@@ -131,7 +131,7 @@ def _beard(person: Person, vertices: np.ndarray, normals: np.ndarray) -> Strands
         return paint.beard(person, masks)[row.clip(0, asset.ROWS - 1), column % asset.COLUMNS]
 
     mean, place, normal, luck, side = _roots(person, vertices, normals, asset.ROOTS, where)
-    length = (0.06 + 0.22 * person.volume * (person.beard == "full")) * (0.6 + 0.8 * luck[:, 1])
+    length = (0.06 + 0.16 * person.volume * (person.beard == "full")) * (0.6 + 0.8 * luck[:, 1])
     heading = normal * 0.45 + (luck[:, 2:5] - 0.5) * np.where([True, False, False], side, 1) * 0.6
     heading[:, 1] -= 0.6
     tone = (0.85 * person.hair_tone + 0.01) * (0.7 + 0.6 * luck[:, 5])
@@ -186,7 +186,7 @@ def _comb(
                 free = np.where(at[:, 1] > 0.42 + 0.1 * luck[:, 4], 0, free)
             before = (at[:, 2] > 0.2) & (np.abs(at[:, 0]) < free)
             at[:, 0] = np.where(before, np.copysign(free, at[:, 0]), at[:, 0])
-            at[:, 2] = np.where(before & (at[:, 1] < 0.5), np.minimum(at[:, 2], 0.62), at[:, 2])
+            at[:, 2] = np.where(before & (at[:, 1] < 0.5), np.minimum(at[:, 2], 0.40), at[:, 2])
         if tied:
             behind = at[:, 2] < -0.75
             at = np.where(behind[:, None], at + 0.5 * ((0, 0.45, -1.05) - at), at)
@@ -224,10 +224,10 @@ def _comb(
 def frame(person: Person, vertices: np.ndarray) -> Strands:
     """Make the frame of a pair of glasses: two rims, a bridge and two arms."""
     width, height, power, tone, thickness = person.glasses
-    rim = rims(person, vertices, 90)
+    rim = rims(person, vertices, 200)
     middle = rim.mean(axis=1)
     z = middle[0, 2]
-    bridge = np.linspace(0, 1, 10, dtype=np.float32)[:, None]
+    bridge = np.linspace(0, 1, 24, dtype=np.float32)[:, None]
     inner = middle[:, None, :] * (1, 1, 1)
     start, end = (inner[0, 0] - (width, -0.03, 0)), (inner[1, 0] + (width, 0.03, 0))
     lines = [rim[0], rim[1], start + bridge * (end - start)]
@@ -236,8 +236,8 @@ def frame(person: Person, vertices: np.ndarray) -> Strands:
                                   & (np.abs(asset.read().base[:, 2] - 0.1) < 0.2)].max()  # fmt: skip
     for number, sign in enumerate((1, -1)):
         begin = middle[number] + (sign * width, 0.05, 0)
-        finish = np.array([sign * (ears + 0.02), middle[number, 1] + 0.05, -0.1])
-        lines.append(begin + np.linspace(0, 1, 40)[:, None] * (finish - begin))
+        finish = np.array([sign * (ears - 0.02), middle[number, 1] + 0.05, -0.1])
+        lines.append(begin + np.linspace(0, 1, 100)[:, None] * (finish - begin))
     points = np.concatenate(lines)
     doubled = [points]
     for number in range(round(2 * thickness)):
@@ -246,7 +246,7 @@ def frame(person: Person, vertices: np.ndarray) -> Strands:
     points[:, 2] = np.minimum(points[:, 2], z + 0.02)
     count = len(points)
     ahead = np.tile(np.array([0, 0, 1], dtype=np.float32), (count, 1))
-    across = np.tile(np.array([1, 0, 0], dtype=np.float32), (count, 1))
+    across = np.zeros((count, 3), dtype=np.float32)  # its points are close enough for any size
     return Strands(
         points, across, ahead,
         np.full(count, tone, dtype=np.float32), np.full(count, 0.15, dtype=np.float32),
@@ -257,9 +257,12 @@ def rims(person: Person, vertices: np.ndarray, count: int) -> np.ndarray:
     """Outline of both lenses, float32 (2, count, 3), in decimetres: the wearer's left one first."""
     parts = asset.read()
     width, height, power, _, _ = person.glasses
-    turn = np.linspace(0, 2 * np.pi, count, endpoint=False)
+    turn = np.linspace(0, 2 * np.pi, 721)
     x = width * np.sign(np.cos(turn)) * np.abs(np.cos(turn)) ** (2 / power)
     y = height * np.sign(np.sin(turn)) * np.abs(np.sin(turn)) ** (2 / power)
+    length = np.concatenate([[0], np.hypot(np.diff(x), np.diff(y)).cumsum()])
+    even = np.linspace(0, length[-1], count, endpoint=False)
+    x, y = np.interp(even, length, x), np.interp(even, length, y)
     eyes = [
         vertices[parts.parts == part].mean(axis=0) for part in (asset.LEFT_EYE, asset.RIGHT_EYE)
     ]
@@ -268,7 +271,7 @@ def rims(person: Person, vertices: np.ndarray, count: int) -> np.ndarray:
     bridge = vertices[
         (np.abs(parts.base[:, 0]) < 0.12) & (np.abs(parts.base[:, 1] - 0.15) < 0.1), 2
     ]
-    deep = max(bridge.max() - 0.02, max(eyes[0][2], eyes[1][2]) + 0.22)
+    deep = max(bridge.max() - 0.02, max(eyes[0][2], eyes[1][2]) + 0.26)
     # bent a little around the face
     return np.stack(
         [np.column_stack([s * apart + x, high + y, deep - 0.35 * (x * s).clip(0) ** 2 - 0.05 * (1 + x * s)])

@@ -4,9 +4,19 @@ Input and target change together, so the pair stays true: the front of a face th
 stands two pixels to the left stands two pixels to the left.
 """
 
+from collections.abc import Iterator
+
 import numpy as np
 
-from speculo.model import Config, with_changes
+from speculo.model import Config, logit, with_changes
+from speculo.pairs import Pairs, as_input, several_fronts
+
+PENALTY = 0.3
+"""Of the ridge regression of a line, for each pair: on logits, whose variance is some ten times
+that of pixels in 0..1."""
+
+ENOUGH = 10_000
+"""Pairs that a line is fitted on at least, drawn again and again from those that there are."""
 
 
 def augment(
@@ -45,6 +55,63 @@ def augment(
         gain = np.exp(rng.normal(0, 1, n) * config.light).astype(np.float32)
         both = np.clip(both * gain[:, None, None, None], 0, 1)
     return both[..., :1], both[..., 1:]
+
+
+def batches(
+    pairs: Pairs, config: Config, order: np.ndarray, batch_size: int, rng: np.random.Generator
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Give out pairs in an order, batch by batch, as a config wants to be trained.
+
+    Where it asks for several fronts, a target is their mean.
+
+    Yields
+    ------
+    tuple of numpy.ndarray
+        Inputs and targets, augmented.
+    """
+    several = several_fronts(pairs.faces, with_changes(config).fronts)
+    for start in range(0, len(order), batch_size):
+        index = order[start : start + batch_size]
+        inputs, targets = pairs.batch(index)
+        if several.shape[1] > 1:
+            fronts = several[pairs.input[index]].T
+            targets = np.mean([as_input(pairs.faces.images[each]) for each in fronts], axis=0)
+        yield augment(inputs, targets, config, rng)
+
+
+def fit_line(pairs: Pairs, config: Config, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Fit a linear map from input to target logits by ridge regression, on augmented pairs.
+
+    Parameters
+    ----------
+    pairs : Pairs
+    config : Config or Mended
+        How the pairs are augmented.
+    seed : int
+
+    Returns
+    -------
+    kernel : numpy.ndarray
+        float32, shape (pixels, pixels): a column for each output pixel.
+    bias : numpy.ndarray
+        float32, shape (pixels,).
+    """
+    size = pairs.faces.images[0].size
+    rng = np.random.default_rng([seed, 2])  # apart from the draws of an epoch
+    moments = np.zeros((2 * size + 1, 2 * size + 1))
+    copies = -(-ENOUGH // len(pairs))
+    for _ in range(copies):
+        for batch in batches(pairs, config, np.arange(len(pairs)), 512, rng):
+            flat = [logit(each).reshape(len(each), -1) for each in batch]
+            rows = np.concatenate([*flat, np.ones((len(flat[0]), 1))], axis=1)
+            moments += rows.T @ rows
+    moments /= moments[-1, -1]
+    means = moments[-1, :-1]
+    covariance = moments[:-1, :-1] - np.outer(means, means)
+    of_inputs = covariance[:size, :size] + PENALTY * np.eye(size)
+    kernel = np.linalg.solve(of_inputs, covariance[:size, size:])
+    bias = means[size:] - means[:size] @ kernel
+    return kernel.astype(np.float32), bias.astype(np.float32)
 
 
 def _moved(

@@ -9,7 +9,9 @@ import numpy as np
 from speculo.backend import keras
 
 KERNEL = 3
-MEAN_FACE = "mean_face"
+MEAN_FACE, LINE = "mean_face", "line"
+EDGE = 0.02
+"""How far from 0 and 1 a pixel is kept where its logit is taken."""
 
 # The card's layers are numbered as Keras numbers those of the second model of a session.
 EARLIER_MODELS = 1
@@ -100,6 +102,10 @@ class Mended(Config):
     average : float
         Decay of the running average of the weights over steps. The test loss
         and the best weights are those of the average. 0 keeps none.
+    line : bool
+        A linear path from input to output beside the network, in logits. It is
+        fitted by ridge regression before the training, and stays as it is: the
+        network begins with it and learns what is left.
 
     Raises
     ------
@@ -121,6 +127,7 @@ class Mended(Config):
     light: float = 0.0
     schedule: str = "constant"
     average: float = 0.0
+    line: bool = False
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -170,12 +177,15 @@ V8_MENDED = Mended(
         "dropout": 0.0,
         "latent_dropout": 0.0,
         "halvings": 2,
+        "fronts": 3,
         "mirror": True,
         "shift": 2.0,
         "turn": 5.0,
         "zoom": 0.05,
+        "light": 0.2,
         "schedule": "cosine",
         "average": 0.99,
+        "line": True,
     }
 )
 """Model 8 with every change that chapter 06 found to help, and the card's own parameters."""
@@ -281,9 +291,14 @@ def build(config: Config, *, precision: str = "float32", seed: int | None = None
         KERNEL,
         padding="same",
         activation="relu" if config.output_relu else None,
+        # beside a line the network begins with nothing to add
+        kernel_initializer="zeros" if config.line else "glorot_uniform",
         name=number("conv2d_transpose"),
         dtype=policy,
     )(x)
+    if config.line:
+        line = Line(name=LINE, dtype="float32")(inputs)
+        x = layers.Add(name="sum", dtype="float32")([x, line])
     if config.mean_face:
         x = PixelBias(name=MEAN_FACE, dtype="float32")(x)
     outputs = layers.Activation("sigmoid", name="output", dtype="float32")(x)
@@ -309,6 +324,33 @@ class PixelBias(keras.layers.Layer):
         return inputs + self.bias
 
 
+class Line(keras.layers.Layer):
+    """Each output logit as a linear function of all input logits. Nothing of it is trained."""
+
+    def build(self, shape: tuple) -> None:
+        """Make matrix and intercept, zero at first."""
+        size = math.prod(shape[1:])
+        self.kernel = self.add_weight(
+            shape=(size, size), initializer="zeros", name="kernel", trainable=False
+        )
+        self.bias = self.add_weight(
+            shape=(size,), initializer="zeros", name="bias", trainable=False
+        )
+
+    def call(self, inputs):  # noqa: ANN001, ANN201 - a tensor of the backend
+        """Apply them."""
+        ops = keras.ops
+        inside = ops.clip(inputs, EDGE, 1 - EDGE)
+        logits = ops.reshape(ops.log(inside / (1 - inside)), (-1, self.kernel.shape[0]))
+        return ops.reshape(ops.matmul(logits, self.kernel) + self.bias, ops.shape(inputs))
+
+
+def logit(values: np.ndarray) -> np.ndarray:
+    """Undo a sigmoid, which reaches neither 0 nor 1: values are clipped a little inside."""
+    inside = np.clip(values, EDGE, 1 - EDGE)
+    return np.log(inside / (1 - inside))
+
+
 def start_at(model: keras.Model, face: np.ndarray) -> None:
     """Let a model with ``mean_face`` begin with a face: what it draws where the rest says nothing.
 
@@ -319,8 +361,7 @@ def start_at(model: keras.Model, face: np.ndarray) -> None:
     face : numpy.ndarray
         float32 (height, width, 1), in 0..1.
     """
-    inside = np.clip(face, 0.02, 0.98)  # a sigmoid reaches neither 0 nor 1
-    model.get_layer(MEAN_FACE).bias.assign(np.log(inside / (1 - inside)))
+    model.get_layer(MEAN_FACE).bias.assign(logit(face))
 
 
 def learning_rate(config: Config, done: float) -> float:

@@ -17,9 +17,9 @@ import pandas as pd
 from PIL import Image
 
 from speculo import device, files, model, runs
-from speculo.augmentation import augment
+from speculo.augmentation import batches, fit_line
 from speculo.backend import keras
-from speculo.pairs import Pairs, Split, as_image, as_input, examples, several_fronts
+from speculo.pairs import Pairs, Split, as_image, examples
 from speculo.progress import Progress
 from speculo.runs import Run
 
@@ -98,18 +98,18 @@ def train(
         return run
 
     network = model.build(config, precision=chosen, seed=seed)
-    if model.with_changes(config).mean_face:
-        model.start_at(network, _mean_front(pairs.train))
     network.optimizer.build(network.trainable_variables)
     state = run.first_readable("last.npz", "previous.npz")
     done = _restore(network, state) if state else 0
+    if not state:
+        _begin(network, config, pairs.train, seed)
     if run.epochs < done:
         raise ValueError(
             f"{run.path / 'history.csv'} has {run.epochs} epochs, but the weights have {done}. "
             f"Put the log back, or delete {run.path} to train again"
         )
     run.write_history(run.history[:done])
-    record = begun | _circumstances(config, settings)
+    record = begun | circumstances(config, settings)
     run.write_record(record | {"status": "training"})
     found = record["device"]
     print(f"{config.name} on {found['kind'].upper()} {found['name']} in {chosen}")
@@ -147,19 +147,16 @@ def _train_epoch(
     begin = time.perf_counter()
     order = np.random.default_rng([seed, epoch]).permutation(len(pairs.train))
     _seed_dropout(network, seed, epoch)
-    several = several_fronts(pairs.train.faces, model.with_changes(config).fronts)
     rng = np.random.default_rng([seed, epoch, 1])  # apart from the one that drew the order
     history = run.history
     before = f", val_loss {history['val_loss'].iloc[-1]:.4f} before" if len(history) else ""
     # Steps are made one by one: `fit` took up to twice as long to let go of its iterator.
-    total = 0.0
-    for start in range(0, len(order), batch_size):
-        index = order[start : start + batch_size]
-        rate = model.learning_rate(config, (epoch + start / len(order)) / epochs)
+    total, done = 0.0, 0
+    for inputs, targets in batches(pairs.train, config, order, batch_size, rng):
+        rate = model.learning_rate(config, (epoch + done / len(order)) / epochs)
         network.optimizer.learning_rate = rate
-        inputs, targets = augment(*_batch(pairs.train, index, several), config, rng)
-        total += float(network.train_on_batch(inputs, targets)) * len(index)
-        done = start + len(index)
+        total += float(network.train_on_batch(inputs, targets)) * len(inputs)
+        done += len(inputs)
         seconds = time.perf_counter() - begin
         progress.update(
             done,
@@ -214,20 +211,17 @@ def _averaged(network: keras.Model, config: model.Config) -> Iterator[None]:
         weight.assign(value)
 
 
-def _batch(pairs: Pairs, index: np.ndarray, several: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Inputs and targets of some pairs; a target is the mean of several fronts, where config says so."""
-    inputs, targets = pairs.batch(index)
-    if several.shape[1] > 1:
-        images = pairs.faces.images
-        targets = np.mean(
-            [as_input(images[each]) for each in several[pairs.input[index]].T], axis=0
-        )
-    return inputs, targets
-
-
-def _mean_front(pairs: Pairs) -> np.ndarray:
-    """Mean front of the people, float32 (height, width, 1): each front counts once."""
-    return pairs.batch(np.unique(pairs.target, return_index=True)[1])[1].mean(axis=0)
+def _begin(network: keras.Model, config: model.Config, pairs: Pairs, seed: int) -> None:
+    """Let a new network begin where its config says: at a line, or at the mean front."""
+    config = model.with_changes(config)
+    if config.line:
+        for weight, value in zip(
+            network.get_layer(model.LINE).weights, fit_line(pairs, config, seed), strict=True
+        ):
+            weight.assign(value)
+    elif config.mean_face:
+        fronts = np.unique(pairs.target, return_index=True)[1]  # each counts once
+        model.start_at(network, pairs.batch(fronts)[1].mean(axis=0))
 
 
 def _validate(network: keras.Model, test: Pairs, batch_size: int) -> float:
@@ -323,7 +317,7 @@ def _refuse_other_settings(run: Run, config: model.Config, settings: dict) -> No
         )
 
 
-def _circumstances(config: model.Config, settings: dict) -> dict:
+def circumstances(config: model.Config, settings: dict) -> dict:
     """What ``run.json`` says of the training."""
     found = device.find()
     backend = keras.backend.backend()

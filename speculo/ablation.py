@@ -1,0 +1,172 @@
+"""Which change to v8 helps: all of them, all but one, and each alone.
+
+``python -m speculo.ablation`` trains every variant and writes what chapter 06
+shows into ``data/recorded/mending``. Choices are made by cross-validation over
+people 1 to 32 of ORL; people 33 to 40 are for ``--final`` alone. A trial that
+stands in the table already is not done again.
+"""
+
+import argparse
+import contextlib
+import io
+import tempfile
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pandas as pd
+
+import speculo
+from speculo import faces, files, model, pairs, runs, training
+from speculo.pairs import Split
+
+CHANGES = {
+    "no ReLU at the end": ("output_relu",),
+    "starts at the mean face": ("mean_face",),
+    "batch norm that follows sooner": ("momentum",),
+    "no dropout": ("dropout", "latent_dropout"),
+    "latent behind 8 x 8 pixels": ("halvings",),
+    "target is the mean of three": ("fronts",),
+    "pairs mirrored and moved": ("mirror", "shift", "turn", "zoom"),
+    "pairs lit otherwise": ("light",),
+    "rate falls to zero": ("schedule",),
+    "weights averaged": ("average",),
+    "a line beside the network": ("line",),
+}
+"""Name of each change, and its fields of ``model.Mended``."""
+
+PUBLISHED, ALL = "v8 as published", "all changes"
+COLUMNS = ["kind", "change", "divisor", "epochs", "held out", "seed", "MSE", "train loss"]
+CHOICE = tuple(f"s{number}" for number in range(1, 33))
+"""People of ORL to choose on."""
+LAST = tuple(f"s{number}" for number in range(33, 41))
+"""People of ORL to look at once, at the end."""
+
+
+def variants(
+    published: model.Config = model.V8, mended: model.Mended = model.V8_MENDED
+) -> dict[tuple[str, str], model.Mended]:
+    """Every variant: (kind, change) to config.
+
+    The kinds are ``"none"`` (v8 as published), ``"all"``, ``"without"`` (all
+    changes but one) and ``"alone"`` (v8 with one change).
+    """
+    before = model.with_changes(published)
+    found = {("none", PUBLISHED): before, ("all", ALL): mended}
+    for kind, base, other in (("without", mended, before), ("alone", before, mended)):
+        for change, fields in CHANGES.items():
+            values = {field: getattr(other, field) for field in fields}
+            found[kind, change] = replace(base, **values)
+    return found
+
+
+def folds() -> dict[str, Split]:
+    """Four folds over the people to choose on, by the people held out: ``"s1..s8"``."""
+    chosen = faces.select(speculo.load("orl"), CHOICE)
+    return {f"{each.test.people[0]}..{each.test.people[-1]}": each for each in pairs.folds(chosen)}
+
+
+def last_test() -> dict[str, Split]:
+    """The people to look at once, held out of all of ORL."""
+    return {f"{LAST[0]}..{LAST[-1]}": pairs.split_by_names(speculo.load("orl"), LAST)}
+
+
+def trial(config: model.Config, split: Split, *, epochs: int, seed: int) -> tuple[float, float]:
+    """Train once in float32, and give the test loss and the train loss of the last epoch.
+
+    It is the last epoch, not the best one: the test people choose nothing.
+    """
+    with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()):
+        run = runs.Run(Path(folder) / "trial")
+        training.train(config, split, run, epochs=epochs, seed=seed, precision="float32")
+        last = run.history.iloc[-1]
+    return float(last["val_loss"]), float(last["loss"])
+
+
+def record(
+    path: Path,
+    configs: dict[tuple[str, str], model.Config],
+    splits: dict[str, Split],
+    *,
+    divisor: int,
+    epochs: int,
+    seed: int,
+) -> pd.DataFrame:
+    """Add trials to a table in a file, those that it does not have.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The whole table, with `COLUMNS`.
+    """
+    table = pd.read_csv(path) if path.is_file() else pd.DataFrame(columns=COLUMNS)
+    for (kind, change), config in configs.items():
+        for held_out, split in splits.items():
+            key = (kind, change, divisor, epochs, held_out, seed)
+            if list(key) in table[COLUMNS[:6]].to_numpy().tolist():
+                continue
+            begin = time.perf_counter()
+            narrow = model.narrowed(config, divisor)
+            mse, loss = trial(narrow, split, epochs=epochs, seed=seed)
+            table = pd.DataFrame(
+                [
+                    *table.to_dict("records"),
+                    dict(zip(COLUMNS, (*key, round(mse, 6), round(loss, 6)), strict=True)),
+                ]
+            )
+            files.write_text(path, table.to_csv(index=False))
+            print(
+                f"{kind:8} {change:32} {held_out:9} seed {seed}  MSE {mse:.4f}  "
+                f"{time.perf_counter() - begin:.0f} s",
+                flush=True,
+            )
+    return table
+
+
+def summary(table: pd.DataFrame) -> pd.DataFrame:
+    """Mean MSE of each change over people and seeds, with its spread over seeds.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Index (kind, change) in the order of the table; columns ``MSE``, ``±
+        over seeds`` (the standard deviation of a seed's mean) and ``seeds``.
+    """
+    of_seed = table.groupby(["kind", "change", "seed"], sort=False)["MSE"].mean()
+    grouped = of_seed.groupby(["kind", "change"], sort=False)
+    return pd.DataFrame(
+        {"MSE": grouped.mean(), "± over seeds": grouped.std(), "seeds": grouped.size()}
+    )
+
+
+def main() -> None:
+    """Read the command line, train, and write."""
+    parser = argparse.ArgumentParser(description=__doc__, prog="python -m speculo.ablation")
+    parser.add_argument("--out", type=Path, default=runs.RECORDED / "mending")
+    parser.add_argument("--divisor", type=int, default=16, help="of the channels: 1 is full width")
+    parser.add_argument("--epochs", type=int, default=12)
+    parser.add_argument("--seeds", type=int, default=1)
+    parser.add_argument("--final", action="store_true", help="people 33 to 40: v8 and all changes")
+    options = parser.parse_args()
+    found = variants()
+    if options.final:
+        found = {key: config for key, config in found.items() if key[0] in ("none", "all")}
+    run = runs.Run(options.out)
+    config = model.narrowed(model.V8_MENDED, options.divisor)
+    run.write_record(
+        training.circumstances(config, {"dataset": "orl", "precision": "float32"})
+        | {"status": "finished"}
+    )
+    for seed in range(options.seeds):
+        record(
+            options.out / ("final.csv" if options.final else "ablation.csv"),
+            found,
+            last_test() if options.final else folds(),
+            divisor=options.divisor,
+            epochs=options.epochs,
+            seed=seed,
+        )
+
+
+if __name__ == "__main__":
+    main()

@@ -351,6 +351,29 @@ def logit(values: np.ndarray) -> np.ndarray:
     return np.log(inside / (1 - inside))
 
 
+def line_alone(kernel: np.ndarray, bias: np.ndarray, shape: tuple[int, int, int]) -> keras.Model:
+    """Make a model of a line and nothing else: Speculo-line.
+
+    Parameters
+    ----------
+    kernel, bias : numpy.ndarray
+        From ``augmentation.fit_line``.
+    shape : tuple of int
+        Height, width, channels.
+
+    Returns
+    -------
+    keras.Model
+        Takes and gives what the models of `build` do. It has no latent.
+    """
+    inputs = keras.Input(shape, name="input")
+    line = Line(name=LINE)
+    outputs = keras.layers.Activation("sigmoid", name="output")(line(inputs))
+    line.kernel.assign(kernel)
+    line.bias.assign(bias)
+    return keras.Model(inputs, outputs, name="Speculo-line")
+
+
 def start_at(model: keras.Model, face: np.ndarray) -> None:
     """Let a model with ``mean_face`` begin with a face: what it draws where the rest says nothing.
 
@@ -393,7 +416,7 @@ def encoder(model: keras.Model) -> keras.Model:
 def multiplications(model: keras.Model) -> dict[str, int]:
     """Count the multiply-adds of each layer for one image, forward.
 
-    Convolutions and dense layers only; the rest is element-wise. Training
+    Convolutions, dense layers and lines only; the rest is element-wise. Training
     costs three times as much (forward, gradient of the inputs, gradient of
     the weights), and a multiply-add is two floating-point operations.
 
@@ -408,7 +431,7 @@ def multiplications(model: keras.Model) -> dict[str, int]:
             pixels = np.prod(layer.input.shape[1:3])  # each input pixel is spread by the kernel
         elif isinstance(layer, keras.layers.Conv2D):
             pixels = np.prod(layer.output.shape[1:3])  # each output pixel is gathered by the kernel
-        elif isinstance(layer, keras.layers.Dense):
+        elif isinstance(layer, keras.layers.Dense | Line):
             pixels = 1
         else:
             continue

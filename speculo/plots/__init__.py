@@ -1,6 +1,7 @@
 """The figures of the book. Every function returns a matplotlib Figure and shows nothing."""
 
 from speculo.plots.faces import by_yaw, dataset, fronts, photos_per_person, poses
+from speculo.plots.mending import ablation, everybody
 from speculo.plots.network import costs, model_graph, output_range, singular_values
 from speculo.plots.results import extremes, one_prediction, predictions
 from speculo.plots.style import STYLE
@@ -22,4 +23,6 @@ __all__ = [
     "predictions",
     "one_prediction",
     "extremes",
+    "ablation",
+    "everybody",
 ]

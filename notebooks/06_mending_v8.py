@@ -80,23 +80,25 @@ changes.style.hide(axis="index").format(precision=2)
 
 # %%
 recorded = runs.recorded("mending")
-trials = pd.read_csv(recorded.path / "ablation.csv")
+trials = ablation.complete(pd.read_csv(recorded.path / "ablation.csv"))
 summary = ablation.summary(trials)
-print(f"{trials['divisor'].unique().tolist()} of the card's width, {len(trials)} trainings")
+print(f"Channels divided by {trials['divisor'].unique().tolist()}, {len(trials)} trainings")
 print(f"{trials['epochs'].unique().tolist()} epochs, seeds {trials['seed'].unique().tolist()}")
+print(f"Held out in turn: {', '.join(trials['held out'].unique())}")
 summary.style.format({"MSE": "{:.4f}", "± over seeds": "{:.4f}"}, na_rep="")
 
 # %%
-folds = ablation.folds()
 of_folds = [
-    evaluation.table(evaluation.baselines(each), each.test)["MSE"] for each in folds.values()
+    evaluation.table(evaluation.baselines(each), each.test)["MSE"]
+    for name, each in ablation.folds().items()
+    if name in set(trials["held out"])
 ]
 levels = pd.concat(of_folds, axis=1).mean(axis=1)
 shown = {"mean face": "mean frontal face", "ridge, mirrored": "ridge, mirrored too"}
 plots.ablation(
     summary,
     {label: levels[name] for label, name in shown.items()},
-    title="Mean of four folds over people s1 to s32 of ORL",
+    title="People of ORL held out in turn: " + ", ".join(trials["held out"].unique()),
 )
 
 # %% [markdown]

@@ -100,8 +100,8 @@ def record(
         The whole table, with `COLUMNS`.
     """
     table = pd.read_csv(path) if path.is_file() else pd.DataFrame(columns=COLUMNS)
-    for (kind, change), config in configs.items():
-        for held_out, split in splits.items():
+    for held_out, split in splits.items():  # the outer loop: folds become complete one by one
+        for (kind, change), config in configs.items():
             key = (kind, change, divisor, epochs, held_out, seed)
             if list(key) in table[COLUMNS[:6]].to_numpy().tolist():
                 continue
@@ -126,17 +126,27 @@ def record(
 def summary(table: pd.DataFrame) -> pd.DataFrame:
     """Mean MSE of each change over people and seeds, with its spread over seeds.
 
+    People and seeds that some variants lack are left out, so that all variants
+    are compared on the same.
+
     Returns
     -------
     pandas.DataFrame
         Index (kind, change) in the order of the table; columns ``MSE``, ``±
         over seeds`` (the standard deviation of a seed's mean) and ``seeds``.
     """
+    table = complete(table)
     of_seed = table.groupby(["kind", "change", "seed"], sort=False)["MSE"].mean()
     grouped = of_seed.groupby(["kind", "change"], sort=False)
     return pd.DataFrame(
         {"MSE": grouped.mean(), "± over seeds": grouped.std(), "seeds": grouped.size()}
     )
+
+
+def complete(table: pd.DataFrame) -> pd.DataFrame:
+    """Take the trials on people and seeds that every variant in the table has."""
+    variants = len(table[["kind", "change"]].drop_duplicates())
+    return table[table.groupby(["held out", "seed"])["MSE"].transform("size") == variants]
 
 
 def main() -> None:

@@ -11,9 +11,9 @@ import numpy as np
 from speculo.model import Config, logit, with_changes
 from speculo.pairs import Pairs, as_input, several_fronts
 
-PENALTY = 0.3
-"""Of the ridge regression of a line, for each pair: on logits, whose variance is some ten times
-that of pixels in 0..1."""
+PENALTY = 80.0
+"""Of the ridge regression of a line, on logits, whose variance is some ten times that of pixels
+in 0..1. It is for all pairs together: the more there are, the less it says."""
 
 ENOUGH = 10_000
 """Pairs that a line is fitted on at least, drawn again and again from those that there are."""
@@ -98,18 +98,17 @@ def fit_line(pairs: Pairs, config: Config, seed: int) -> tuple[np.ndarray, np.nd
     """
     size = pairs.faces.images[0].size
     rng = np.random.default_rng([seed, 2])  # apart from the draws of an epoch
-    moments = np.zeros((2 * size + 1, 2 * size + 1))
-    copies = -(-ENOUGH // len(pairs))
-    for _ in range(copies):
+    moments = np.zeros((size + 1, 2 * size + 1))  # of [input, 1] with [input, target, 1]
+    for _ in range(-(-ENOUGH // len(pairs))):
         for batch in batches(pairs, config, np.arange(len(pairs)), 512, rng):
-            flat = [logit(each).reshape(len(each), -1) for each in batch]
-            rows = np.concatenate([*flat, np.ones((len(flat[0]), 1))], axis=1)
-            moments += rows.T @ rows
+            inputs, targets = (logit(each).reshape(len(each), -1) for each in batch)
+            ones = np.ones((len(inputs), 1), dtype=np.float32)
+            moments += np.hstack([inputs, ones]).T @ np.hstack([inputs, targets, ones])
     moments /= moments[-1, -1]
     means = moments[-1, :-1]
-    covariance = moments[:-1, :-1] - np.outer(means, means)
-    of_inputs = covariance[:size, :size] + PENALTY * np.eye(size)
-    kernel = np.linalg.solve(of_inputs, covariance[:size, size:])
+    covariance = moments[:-1, :-1] - np.outer(means[:size], means)
+    of_inputs = covariance[:, :size] + PENALTY / len(pairs) * np.eye(size)
+    kernel = np.linalg.solve(of_inputs, covariance[:, size:])
     bias = means[size:] - means[:size] @ kernel
     return kernel.astype(np.float32), bias.astype(np.float32)
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import speculo
-from speculo import augmentation, card, files, model, pairs, runs, training
+from speculo import ablation, augmentation, card, evaluation, files, model, pairs, runs, training
 from speculo.backend import keras
 from speculo.faces import join, select
 from speculo.pairs import Split
@@ -33,6 +33,7 @@ def mended(tiny):
         light=0.1,
         schedule="cosine",
         average=0.9,
+        line=True,
     )
 
 
@@ -210,6 +211,92 @@ def test_a_quarter_turn_is_exact():
     )
     quarters = [np.rot90(images[0], k) for k in (1, 3)]
     assert any(np.allclose(turned[0], each, atol=1e-4) for each in quarters)
+
+
+def test_a_line_is_ridge_regression_on_logits(few, unchanged, monkeypatch):
+    monkeypatch.setattr(augmentation, "ENOUGH", 1)
+    kernel, bias = augmentation.fit_line(few.train, unchanged, seed=0)
+    inputs, targets = (
+        model.logit(each).reshape(len(each), -1).astype(np.float64) for each in few.train.batch()
+    )
+    moved = inputs - inputs.mean(axis=0)
+    expected = np.linalg.solve(
+        moved.T @ moved + augmentation.PENALTY * np.eye(1024),
+        moved.T @ (targets - targets.mean(axis=0)),
+    )
+    assert kernel == pytest.approx(expected, abs=1e-4)
+    assert (inputs @ kernel + bias).mean(axis=0) == pytest.approx(targets.mean(axis=0), abs=1e-3)
+
+
+def test_a_network_beside_a_line_begins_as_the_line(few, mended):
+    kernel, bias = augmentation.fit_line(few.train, mended, seed=0)
+    alone = model.line_alone(kernel, bias, mended.input_shape)
+    assert sum(model.multiplications(alone).values()) == 1024**2
+    network = model.build(mended, seed=0)
+    for weight, value in zip(network.get_layer(model.LINE).weights, (kernel, bias), strict=True):
+        weight.assign(value)
+    one, other = (evaluation.predict(each, few.test) for each in (alone, network))
+    assert one == pytest.approx(other, abs=1e-5)
+
+
+def test_training_leaves_the_line_as_it_is(few, mended):
+    kernel, bias = augmentation.fit_line(few.train, mended, seed=0)
+    line = train(mended, few, "a", epochs=1).model().get_layer(model.LINE)
+    assert np.array_equal(line.kernel, kernel) and np.array_equal(line.bias, bias)
+
+
+def test_moving_both_sides_beats_mirrored_ridge(last_eight):
+    """The find of chapter 06: of all that was tried, this brought the most."""
+    kernel, bias = augmentation.fit_line(last_eight.train, model.V8_MENDED, seed=0)
+    drawn = evaluation.predict(model.line_alone(kernel, bias, (32, 32, 1)), last_eight.test)
+    baselines = evaluation.baselines(last_eight)
+    error, ridge = (
+        evaluation.squared_error(each, last_eight.test).mean()
+        for each in (drawn, baselines["ridge, mirrored too"])
+    )
+    assert error < 0.95 * ridge
+
+
+def test_variants_are_v8_all_each_alone_and_all_but_each():
+    found = ablation.variants()
+    assert found["none", ablation.PUBLISHED] == model.with_changes(model.V8)
+    assert found["all", ablation.ALL] == model.V8_MENDED
+    for change, fields in ablation.CHANGES.items():
+        alone, without = asdict(found["alone", change]), asdict(found["without", change])
+        for field, value in asdict(model.V8_MENDED).items():
+            published = asdict(model.with_changes(model.V8))[field]
+            if field != "name":
+                assert alone[field] == (value if field in fields else published)
+                assert without[field] == (published if field in fields else value)
+    named = {field for fields in ablation.CHANGES.values() for field in fields}
+    assert named == set(asdict(model.V8_MENDED)) - set(asdict(model.V8))
+
+
+def test_the_people_to_choose_on_and_the_last_are_apart():
+    (last,) = ablation.last_test().values()
+    assert last.test.people == ablation.LAST
+    for split in ablation.folds().values():
+        assert not {*split.train.people, *split.test.people} & set(ablation.LAST)
+
+
+def test_a_trial_is_done_once_and_compared_on_the_same_people(tmp_path, few, tiny, monkeypatch):
+    monkeypatch.setattr(ablation, "trial", lambda *_, **options: (0.01 + options["seed"], 0.5))
+    configs = {("none", "a"): tiny, ("all", "b"): tiny}
+    path = tmp_path / "a.csv"
+    for seed in (0, 1, 1):
+        table = ablation.record(path, configs, {"x": few}, divisor=1, epochs=1, seed=seed)
+    assert len(table) == 4
+    some = ablation.record(path, {("all", "b"): tiny}, {"y": few}, divisor=1, epochs=1, seed=0)
+    assert len(some) == 5 and len(ablation.complete(some)) == 4
+    summary = ablation.summary(some)
+    assert summary["MSE"].tolist() == pytest.approx([0.51, 0.51])
+    assert summary["seeds"].tolist() == [2, 2]
+
+
+def test_a_trial_is_judged_by_its_last_epoch(few, tiny):
+    mse, loss = ablation.trial(tiny, few, epochs=2, seed=0)
+    run = train(tiny, few, "same", epochs=2)
+    assert (mse, loss) == pytest.approx(tuple(run.history[["val_loss", "loss"]].iloc[-1]))
 
 
 def test_several_fronts_are_the_most_symmetric_ones(orl):

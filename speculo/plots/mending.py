@@ -4,9 +4,13 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from speculo.pairs import Pairs, as_image, examples
 from speculo.plots.style import DECODER, LATENT, MUTED, face_rows
+
+ON_WHITE = {"facecolor": "white", "edgecolor": "none", "pad": 1}
+"""A label that covers the line behind it."""
 
 
 def ablation(summary: pd.DataFrame, levels: dict[str, float], *, title: str = "") -> Figure:
@@ -34,7 +38,13 @@ def ablation(summary: pd.DataFrame, levels: dict[str, float], *, title: str = ""
         start = float(errors[kinds == whole].iloc[0])
         axis.axvline(start, color=color, linewidth=1)
         axis.annotate(
-            f"{name} {start:.4f}", (start, 0.8), ha="center", va="bottom", fontsize=8, color=color
+            f"{name} {start:.4f}",
+            (start, 0.8),
+            ha="center",
+            va="bottom",
+            fontsize=8,
+            color=color,
+            bbox=ON_WHITE,
         )
         for change, error in errors[kinds == kind].droplevel("kind").items():
             axis.plot([start, error], [place[change]] * 2, color=color, linewidth=3, alpha=0.4)
@@ -48,12 +58,14 @@ def ablation(summary: pd.DataFrame, levels: dict[str, float], *, title: str = ""
                 va="top",
                 fontsize=8,
                 color=MUTED,
+                bbox=ON_WHITE,
             )
+        axis.margins(x=0.1)
+        axis.xaxis.set_major_locator(MaxNLocator(6))
         axis.set_title(label)
         axis.set_xlabel("MSE, people not seen")
         axis.set_ylim(-len(changes) - 1.2, 1.6)
     axes[0].set_yticks(list(place.values()), list(place))
-    axes[0].set_xlim(0.009, max(errors.max(), *levels.values()) * 1.04)
     figure.suptitle(title, fontsize=10, color=MUTED)
     return figure
 

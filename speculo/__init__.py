@@ -26,6 +26,7 @@ _ROOMS = (
     "prepared",
     "progress",
     "runs",
+    "shipped",
     "sources",
     "training",
 )

@@ -32,6 +32,7 @@ CHANGES = {
     "rate falls to zero": ("schedule",),
     "weights averaged": ("average",),
     "a line beside the network": ("line",),
+    "the line shrunk to the mean": ("shrink",),
 }
 """Name of each change, and its fields of ``model.Mended``."""
 

@@ -109,6 +109,7 @@ def fit_line(pairs: Pairs, config: Config, seed: int) -> tuple[np.ndarray, np.nd
     covariance = moments[:-1, :-1] - np.outer(means[:size], means)
     of_inputs = covariance[:, :size] + PENALTY / len(pairs) * np.eye(size)
     kernel = np.linalg.solve(of_inputs, covariance[:, size:])
+    kernel *= 1 - with_changes(config).shrink
     bias = means[size:] - means[:size] @ kernel
     return kernel.astype(np.float32), bias.astype(np.float32)
 

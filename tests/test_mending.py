@@ -228,6 +228,18 @@ def test_a_line_is_ridge_regression_on_logits(few, unchanged, monkeypatch):
     assert (inputs @ kernel + bias).mean(axis=0) == pytest.approx(targets.mean(axis=0), abs=1e-3)
 
 
+def test_a_shrunk_line_draws_nearer_to_the_mean(few, unchanged):
+    line, shrunk = (
+        augmentation.fit_line(few.train, replace(unchanged, shrink=share), seed=0)
+        for share in (0.0, 0.5)
+    )
+    assert shrunk[0] == pytest.approx(line[0] / 2, abs=1e-6)
+    inputs, targets = (model.logit(each).reshape(len(each), -1) for each in few.train.batch())
+    for kernel, bias in (line, shrunk):
+        drawn = (inputs @ kernel + bias).mean(axis=0)
+        assert drawn == pytest.approx(targets.mean(axis=0), abs=1e-3)
+
+
 def test_a_network_beside_a_line_begins_as_the_line(few, mended):
     kernel, bias = augmentation.fit_line(few.train, mended, seed=0)
     alone = model.line_alone(kernel, bias, mended.input_shape)

@@ -117,8 +117,9 @@ print("What the mended model loses without each change:")
 print(needed.to_string(float_format="{:+.4f}".format))
 
 # %% [markdown]
-# The list is ordered by what the mended model loses. The line and the pairs on which it is fitted do
-# nearly all of it: with so few people a network learns their faces by heart, and a line cannot.
+# The list is ordered by what the mended model loses; below zero, it would be better off without the change
+# on these people. The line and the pairs on which it is fitted do nearly all of it. The changes
+# to the network count for v8 alone, and hardly beside a line.
 #
 # ## The last eight people
 #
@@ -178,7 +179,7 @@ figure
 
 # %% [markdown]
 # **Figure 6.2.** One photo of each of the people held out, eight where there are as many: none is left out. Compare
-# the drawings with one another: they are faces, dark where the faces are dark, and no
+# the drawings with one another: they are blurred faces, dark where the faces are dark, and no
 # two are the same. Where the front looks unlike the photo, in glasses or expression, the
 # drawing stays near the photo.
 

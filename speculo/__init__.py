@@ -17,6 +17,7 @@ _ROOMS = (
     "evaluation",
     "faces",
     "files",
+    "fingerprints",
     "images",
     "model",
     "pairs",
@@ -26,6 +27,7 @@ _ROOMS = (
     "runs",
     "sources",
     "training",
+    "widgets",
 )
 
 __all__ = ["load", *_ROOMS]

@@ -167,6 +167,25 @@ def encoder(model: keras.Model) -> keras.Model:
     )
 
 
+def decoder(model: keras.Model) -> keras.Model:
+    """Take the part of a model behind its latent: from a fingerprint to a face.
+
+    Parameters
+    ----------
+    model : keras.Model
+        What `build` returned. The weights are shared, not copied.
+
+    Returns
+    -------
+    keras.Model
+        Takes float32 (n, latent_size) and gives (n, height, width, channels)
+        in 0..1.
+    """
+    return keras.Model(
+        model.get_layer("latent_space").output, model.outputs[0], name=f"{model.name}-decoder"
+    )
+
+
 def multiplications(model: keras.Model) -> dict[str, int]:
     """Count the multiply-adds of each layer for one image, forward.
 

@@ -1,5 +1,13 @@
 """The figures of the book. Every function returns a matplotlib Figure and shows nothing."""
 
+from speculo.plots.explorer import (
+    explored_between,
+    explored_epoch,
+    explored_photo,
+    explored_prediction,
+    explored_runs,
+    explored_turn,
+)
 from speculo.plots.faces import by_yaw, dataset, fronts, photos_per_person, poses
 from speculo.plots.network import costs, model_graph, output_range, singular_values
 from speculo.plots.results import extremes, one_prediction, predictions
@@ -22,4 +30,10 @@ __all__ = [
     "predictions",
     "one_prediction",
     "extremes",
+    "explored_prediction",
+    "explored_epoch",
+    "explored_turn",
+    "explored_between",
+    "explored_photo",
+    "explored_runs",
 ]

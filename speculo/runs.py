@@ -32,6 +32,9 @@ HISTORY = ("epoch", "loss", "val_loss", "images_per_second", "seconds")
 """Columns of ``history.csv``. Losses are of the run's loss function, seconds are of the
 whole epoch, and images per second are of its training steps alone."""
 
+RECORDED = files.PROJECT / "data" / "recorded"
+"""The runs that came with the book."""
+
 NO_RUN = (
     "There is no finished run {name!r} in {folder}. "
     "Run chapter 03 first, with the same parameters: make book, or open notebooks/03_training.ipynb"
@@ -262,3 +265,29 @@ def open(name: str) -> Run:
     if not run.epochs:
         raise FileNotFoundError(NO_RUN.format(name=name, folder=run.path.parent))
     return run
+
+
+def recorded(name: str) -> Run:
+    """A run that came with the book: results of a training too long for its chapters.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is none of that name: the message lists them.
+    """
+    run = Run(RECORDED / at(name).name)
+    if not run.record:
+        known = ", ".join(sorted(path.parent.name for path in RECORDED.glob("*/run.json")))
+        raise FileNotFoundError(f"There is no run {name!r} in {RECORDED}, only: {known or 'none'}")
+    return run
+
+
+def finished() -> list[Run]:
+    """Every run that has weights to draw with: the reader's own first, then those of the book."""
+    own = files.home() / "runs"
+    return [
+        Run(path.parent)
+        for folder in (own, RECORDED)
+        for path in sorted(folder.glob("*/best.npz"))
+        if (path.parent / "run.json").is_file()
+    ]

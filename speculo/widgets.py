@@ -259,7 +259,6 @@ class Face(ipywidgets.VBox):
         self.image.value = png(picture)
         if caption is not None:
             self.caption.value = html.escape(caption)
-            self.image.tooltip = caption
 
 
 def predictions(runs: Sequence[Run], sets: dict[str, Split]) -> Explorer:
@@ -318,7 +317,9 @@ def predictions(runs: Sequence[Run], sets: dict[str, Split]) -> Explorer:
         faces["error map"].show(_error_map(now["error"]))
         numbers.value = bars(errors)
         seen = predictor.knows(split.test, person.value)
-        note.value = "The run was trained on this person." if seen else ""
+        note.value = f"{html.escape(predictor.title)}." + (
+            " It was trained on this person." if seen else ""
+        )
 
     return Explorer(
         {"run": run, "dataset": dataset, "person": person, "photo": photo},
@@ -448,7 +449,7 @@ def turn(runs: Sequence[Run], split: Split) -> Explorer:
     faces = {
         "input": Face("input"),
         **drawings,
-        RIDGE: Face("ridge regression"),
+        RIDGE: Face(RIDGE),
         "front": Face("true front"),
     }
     numbers, curve = ipywidgets.HTML(), ipywidgets.HTML()
@@ -516,7 +517,7 @@ def turn(runs: Sequence[Run], split: Split) -> Explorer:
         (curve.add_class if stale else curve.remove_class)("speculo-stale")
 
     def figure() -> Figure:
-        labels = {RIDGE: "ridge regression", "front": "true front"}
+        labels = {"front": "true front"}
         panels = {labels.get(name, name): picture for name, picture in now["panels"].items()}
         return plots.explored_turn(
             panels,
@@ -603,7 +604,7 @@ def between(runs: Sequence[Run], sets: dict[str, Split]) -> Explorer:
         faces["to"].show(pictures[b], f"{second.value}, photo")
         index, distance = fingerprints.nearest(vector[None], prints, 1, "l2")
         note.value = (
-            f"Nearest fingerprint of a front: <b>{html.escape(names[index[0, 0]])}</b>, "
+            f"{html.escape(predictor.title)}. Nearest fingerprint of a front: <b>{html.escape(names[index[0, 0]])}</b>, "
             f"at {distance[0, 0]:.3g}; from {html.escape(first.value)} to "
             f"{html.escape(second.value)} it is {np.linalg.norm(prints[a] - prints[b]):.3g}."
         )
@@ -657,7 +658,10 @@ def photo(runs: Sequence[Run], sets: dict[str, Split], sample: np.ndarray) -> Ex
         uint8 (height, width): what is shown until a photo is chosen.
     """
     upload = ipywidgets.FileUpload(
-        accept="image/*", description="Choose a photo", tooltip="It stays on this machine"
+        accept="image/*",
+        description="Choose a photo",
+        tooltip="It stays on this machine",
+        layout=ipywidgets.Layout(width="160px"),
     )
     run, dataset = _run_menu(runs), _set_menu(sets)
     crop = ipywidgets.Dropdown(
@@ -735,8 +739,7 @@ def photo(runs: Sequence[Run], sets: dict[str, Split], sample: np.ndarray) -> Ex
                 caption = f"{every.names[every.person[index]]}, {by_image[index]:.3g}"
                 face.show(every.images[index], caption)
                 neighbours[caption] = every.images[index]
-        shown_name = html.escape(now["name"])
-        note.value = f"Shown: {shown_name}." + (
+        note.value = f"Shown: {html.escape(now['name'])}. {html.escape(predictor.title)}." + (
             " No face was found in it: the whole photo is taken." if missed else ""
         )
         now.update(
@@ -872,7 +875,6 @@ class Strip(ipywidgets.VBox):
         self.image.layout.max_width = f"{76 * len(pictures)}px"
         if caption is not None:
             self.caption.value = html.escape(caption)
-            self.image.tooltip = caption
 
 
 def png(picture: np.ndarray) -> bytes:
@@ -917,47 +919,50 @@ def line_chart(
     cursor : float, optional
         Where to draw an upright line.
     """
-    left, right, height, bottom = 52, 548, 190, 160
-    legend = 16 * len(series)
+    left, right, bottom, tall = 52, 548, 165, 135  # the frame of the curves, in units of the view
     every = [float(value) for xs, _ in series.values() for value in xs]
     low, high = (min(every), max(every)) if every else (0.0, 1.0)
     if low == high:
         low, high = low - 0.5, high + 0.5
 
-    def place(value: float) -> float:
+    def across(value: float) -> float:
         return left + (right - left) * (value - low) / (high - low)
 
-    parts = []
+    parts = [
+        f"<text x='4' y='12'>{html.escape(y)}</text>"
+        f"<text x='{right}' y='{bottom + 32}' text-anchor='end'>{html.escape(x)}</text>"
+    ]
     for share in (0.0, 0.5, 1.0):
-        level = bottom - 145 * share
+        level = bottom - tall * share
         parts.append(
             f"<line class='axis' x1='{left}' x2='{right}' y1='{level}' y2='{level}' />"
-            f"<text x='{left - 6}' y='{level + 4}' text-anchor='end'>{top * share:.3g}</text>"
+            f"<text x='{left - 6}' y='{level + 4}' text-anchor='end'>{top * share:.2g}</text>"
         )
-    for value in np.linspace(low, high, 5) if high - low > 4 else (low, high):
+    for value in np.arange(np.ceil(low), high + 1e-9, max(1, np.ceil((high - low) / 6))):
         parts.append(
-            f"<text x='{place(value):.1f}' y='{bottom + 15}' text-anchor='middle'>{value:.0f}</text>"
+            f"<text x='{across(value):.1f}' y='{bottom + 16}' text-anchor='middle'>{value:.0f}</text>"
         )
     if cursor is not None:
-        at = f"{place(min(max(cursor, low), high)):.1f}"
-        parts.append(f"<line class='cursor' x1='{at}' x2='{at}' y1='15' y2='{bottom}' />")
+        at = f"{across(min(max(cursor, low), high)):.1f}"
+        parts.append(
+            f"<line class='cursor' x1='{at}' x2='{at}' y1='{bottom - tall}' y2='{bottom}' />"
+        )
     for number, (name, (xs, ys)) in enumerate(series.items()):
         color = SERIES[number % len(SERIES)]
         points = " ".join(
-            f"{place(float(one)):.1f},{bottom - 145 * min(float(other) / top, 1.05):.1f}"
+            f"{across(float(one)):.1f},{bottom - tall * min(float(other) / top, 1.07):.1f}"
             for one, other in zip(xs, ys, strict=True)
         )
-        level = height + 10 + 16 * number
+        level = bottom + 30 + 16 * number
         parts.append(
             f"<polyline points='{points}' fill='none' stroke='{color}' stroke-width='2' />"
             f"<line x1='{left}' x2='{left + 18}' y1='{level}' y2='{level}' stroke='{color}' "
             f"stroke-width='3' /><text x='{left + 24}' y='{level + 4}'>{html.escape(name)}</text>"
         )
-    parts.append(f"<text x='{right}' y='{bottom + 28}' text-anchor='end'>{html.escape(x)}</text>")
-    parts.append(f"<text x='4' y='10'>{html.escape(y)}</text>")
+    height = bottom + 40 + 16 * max(len(series) - 1, 0)
     label = html.escape(f"{y} over {x}: {', '.join(series)}", quote=True)
     return (
-        f"<svg class='speculo-curve' viewBox='0 0 560 {height + 4 + legend}' role='img' "
+        f"<svg class='speculo-curve' viewBox='0 0 560 {height}' role='img' "
         f"aria-label='{label}'>{''.join(parts)}</svg>"
     )
 
@@ -1089,7 +1094,7 @@ def _run_menu(runs: Sequence[Run]) -> ipywidgets.Dropdown:
     if not runs:
         raise ValueError("There is no finished run to show. Run chapter 03 first")
     return ipywidgets.Dropdown(
-        options=[(f"{run.name} ({run.title})", run) for run in runs],
+        options=[(run.name, run) for run in runs],
         description="run",
         tooltip="Which trained model draws",
     )

@@ -37,16 +37,16 @@ def explored_prediction(
         Name to MSE. The first one is the prediction's.
     """
     count = len(panels) + 1
-    figure, axes = plt.subplots(
-        1, count + 1, figsize=(2 * count + 4, 2.4), width_ratios=[*[1] * count, 1.5]
-    )
+    figure = plt.figure(figsize=(2 * count + 4, 2.4))
     plt.close(figure)
+    left, right = figure.subfigures(1, 2, width_ratios=(2 * count, 4))
+    axes = left.subplots(1, count)
     _faces(axes, panels)
-    shown = axes[count - 1].imshow(error, cmap=ERROR_COLORS, vmin=0, vmax=ERROR_TOP)
-    axes[count - 1].set_title("error map", loc="center")
-    axes[count - 1].axis("off")
-    figure.colorbar(shown, ax=axes[count - 1], shrink=0.8, ticks=(0, ERROR_TOP))
-    _bars(axes[-1], errors)
+    shown = axes[-1].imshow(error, cmap=ERROR_COLORS, vmin=0, vmax=ERROR_TOP)
+    axes[-1].set_title("error map", loc="center", fontsize=10)
+    axes[-1].axis("off")
+    left.colorbar(shown, ax=axes[-1], shrink=0.8, ticks=(0, ERROR_TOP))
+    _bars(right.subplots(), errors)
     figure.suptitle(title, fontsize=10, color=MUTED)
     return figure
 
@@ -113,7 +113,7 @@ def explored_turn(
     left.axvline(yaw, color=CHOSEN, linewidth=1.5)
     left.set(xlabel="yaw, degrees", ylabel="MSE", xticks=range(-90, 91, 30))
     left.set_ylim(0)
-    left.legend(fontsize=8)
+    left.legend(fontsize=8, loc="upper center", ncols=len(curves), bbox_to_anchor=(0.5, -0.2))
     _bars(right, errors)
     figure.suptitle(title, fontsize=10, color=MUTED)
     return figure

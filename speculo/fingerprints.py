@@ -4,7 +4,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from speculo import model
 from speculo.backend import keras
 from speculo.pairs import as_input
 
@@ -30,13 +29,13 @@ class Directions(NamedTuple):
     spread: np.ndarray
 
 
-def encode(network: keras.Model, images: np.ndarray, *, batch_size: int = 64) -> np.ndarray:
+def encode(encoder: keras.Model, images: np.ndarray, *, batch_size: int = 64) -> np.ndarray:
     """Take the fingerprints of some faces.
 
     Parameters
     ----------
-    network : keras.Model
-        What ``model.build`` returned.
+    encoder : keras.Model
+        What ``model.encoder`` returned. Keep it for the next call: it is compiled once.
     images : numpy.ndarray
         uint8, shape (n, height, width).
 
@@ -45,7 +44,6 @@ def encode(network: keras.Model, images: np.ndarray, *, batch_size: int = 64) ->
     numpy.ndarray
         float32, shape (n, latent_size).
     """
-    encoder = model.encoder(network)
     return np.concatenate(
         [
             keras.ops.convert_to_numpy(

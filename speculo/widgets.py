@@ -156,6 +156,11 @@ class Predictor:
         return self.run.model()
 
     @cached_property
+    def encoder(self) -> keras.Model:
+        """From faces to fingerprints."""
+        return models.encoder(self.network)
+
+    @cached_property
     def decoder(self) -> keras.Model:
         """From fingerprints to faces."""
         return models.decoder(self.network)
@@ -171,7 +176,7 @@ class Predictor:
 
     def encode(self, pictures: np.ndarray) -> np.ndarray:
         """Fingerprints, float32 (n, d), of uint8 (n, height, width)."""
-        return fingerprints.encode(self.network, pictures)
+        return fingerprints.encode(self.encoder, pictures)
 
     def knows(self, pairs: Pairs, person: str) -> bool:
         """Whether the run was trained on that person."""

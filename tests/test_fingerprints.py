@@ -13,7 +13,7 @@ def vectors():
 
 def test_encoder_and_decoder_are_the_two_parts_of_the_model(tiny, orl):
     network = model.build(tiny, seed=0)
-    prints = fingerprints.encode(network, orl.images[:10], batch_size=4)
+    prints = fingerprints.encode(model.encoder(network), orl.images[:10], batch_size=4)
     assert prints.shape == (10, tiny.latent_size) and prints.dtype == np.float32
     drawn = model.decoder(network).predict_on_batch(prints)
     whole = network.predict_on_batch(as_input(orl.images[:10]))

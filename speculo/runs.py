@@ -17,7 +17,7 @@ import hashlib
 import json
 import re
 import warnings
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 import matplotlib.figure
@@ -80,10 +80,11 @@ class Run:
     @property
     def config(self) -> model.Config:
         """The parameters that the run was trained with."""
-        values = self.record["config"]
-        return model.Config(
-            **{key: tuple(v) if isinstance(v, list) else v for key, v in values.items()}
-        )
+        values = {
+            key: tuple(v) if isinstance(v, list) else v for key, v in self.record["config"].items()
+        }
+        plain = set(values) == {field.name for field in fields(model.Config)}
+        return (model.Config if plain else model.Mended)(**values)
 
     @property
     def history(self) -> pd.DataFrame:
@@ -162,7 +163,17 @@ class Run:
         ------
         FileNotFoundError
             If the run has no weights that can be read.
+        ValueError
+            If the run came with the book, and the weights are not those that
+            its record gives the SHA-256 of.
         """
+        for name, expected in self.record.get("sha256", {}).items():
+            found = hashlib.sha256((self.path / name).read_bytes()).hexdigest()
+            if found != expected:
+                raise ValueError(
+                    f"{self.path / name} has SHA-256 {found}, expected {expected}: "
+                    "it is not the file that came with the book. Get it again (git checkout)"
+                )
         arrays = self.first_readable("best.npz", "last.npz", "previous.npz")
         if arrays is None:
             raise FileNotFoundError(f"No weights can be read in {self.path}. Train the run again")

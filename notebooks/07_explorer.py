@@ -44,7 +44,7 @@ for each in finished:
 # ## Turn the head
 #
 # The head is rendered, so every pose can be had, and the true front is known exactly. Turn it by *yaw*, *pitch* and
-# *roll*, move the light, change the face. The baselines are fitted on other rendered heads.
+# *roll*, move the light, change the face. A line says which of the models and baselines were trained on this very head.
 
 # %%
 head = widgets.turn(finished, sets[rendered.name])

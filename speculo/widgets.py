@@ -433,7 +433,9 @@ def turn(runs: Sequence[Run], split: Split) -> Explorer:
         return ipywidgets.IntSlider(0, -most, most, description=name, tooltip=tooltip)
 
     controls = {
-        "person": ipywidgets.IntSlider(0, 0, 999, description="person", tooltip="Number of a head"),
+        "person": ipywidgets.IntSlider(
+            0, 0, 999, description="person", tooltip="Number of a rendered head"
+        ),
         "yaw": angle("yaw", 90, "Turn to the side, degrees"),
         "pitch": angle("pitch", 45, "Nod, degrees"),
         "roll": angle("roll", 45, "Tilt to a shoulder, degrees"),
@@ -450,6 +452,11 @@ def turn(runs: Sequence[Run], split: Split) -> Explorer:
         ),
     }
     controls["yaw"].value = 40
+    # It opens with a head that nobody was trained on, if there is one.
+    known = {name for run in runs for name in run.record["settings"]["train_people"]}
+    known |= set(split.train.people)
+    unseen = (number for number in range(1000) if _head_name(number) not in known)
+    controls["person"].value = next(unseen, 0)
     drawings = {run.name: Face(run.name) for run in runs}
     faces = {
         "input": Face("input"),
@@ -457,8 +464,8 @@ def turn(runs: Sequence[Run], split: Split) -> Explorer:
         RIDGE: Face(RIDGE),
         "front": Face("true front"),
     }
-    numbers, curve = ipywidgets.HTML(), ipywidgets.HTML()
-    now: dict = {"curves": {}, "asked": None}
+    numbers, curve, note = ipywidgets.HTML(), ipywidgets.HTML(), ipywidgets.HTML()
+    now: dict = {"curves": {}, "asked": None, "front": (None, None)}
 
     def render(**pose: float) -> np.ndarray:
         rest = {
@@ -476,7 +483,10 @@ def turn(runs: Sequence[Run], split: Split) -> Explorer:
         chosen = [_predictor(run) for run in runs if boxes[run.name].value]
         size = split.train.faces.images.shape[1]
         picture = render()
-        front = heads.render(controls["person"].value, size=size)
+        number = controls["person"].value
+        if now["front"][0] != number:
+            now["front"] = number, heads.render(number, size=size)
+        front = now["front"][1]
         target = as_input(front[None])
         for predictor in chosen:
             _fits(predictor, target)
@@ -490,6 +500,9 @@ def turn(runs: Sequence[Run], split: Split) -> Explorer:
                 face.show(panels[name])
         errors = {name: _mse(values, target) for name, values in drawn.items()}
         numbers.value = bars(errors)
+        seen = [each.name for each in chosen if each.knows(split.train, _head_name(number))]
+        seen += ["the baselines"] * (_head_name(number) in split.train.people)
+        note.value = f"Trained on this head: {html.escape(', '.join(seen))}." if seen else ""
         now.update(panels=panels, errors=errors)
 
         # The curve is of everything but the yaw: while only that moves, the cursor is enough.
@@ -535,14 +548,19 @@ def turn(runs: Sequence[Run], split: Split) -> Explorer:
 
     return Explorer(
         {**controls, **boxes},
-        {**faces, "numbers": numbers, "curve": curve},
-        [_flow(*faces.values()), _flow(_wide(numbers), _wide(curve))],
+        {**faces, "numbers": numbers, "curve": curve, "note": note},
+        [_flow(*faces.values()), note, _flow(_wide(numbers), _wide(curve))],
         draw,
         figure,
     )
 
 
 RIDGE = "ridge, mirrored too"
+
+
+def _head_name(number: int) -> str:
+    """Name of a rendered head in its dataset."""
+    return f"p{number:05}"
 
 
 def between(runs: Sequence[Run], sets: dict[str, Split]) -> Explorer:
@@ -670,7 +688,7 @@ def photo(runs: Sequence[Run], sets: dict[str, Split], sample: np.ndarray) -> Ex
     )
     run, dataset = _run_menu(runs), _set_menu(sets)
     crop = ipywidgets.Dropdown(
-        options=CROPS, value="whole", description="crop", tooltip="What to take of the photo"
+        options=CROPS, description="crop", tooltip="What to take of the photo"
     )
     metric = ipywidgets.Dropdown(
         options=("cosine", "l2"), description="distance", tooltip="Between two fingerprints"

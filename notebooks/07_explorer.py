@@ -34,8 +34,9 @@ from speculo.sources import heads
 
 faces = speculo.load(dataset, people=people, crop=crop)
 rendered = speculo.load("heads-medium", people=heads_people)
-sets = {each.name: pairs.split(each, seed=seed) for each in (faces, rendered)}
-first = runs.open(run) if run else runs.recorded("mended-small")
+first = runs.open(run) if run else runs.recorded("mended-small")  # which was trained on heads
+shown = (faces, rendered) if run else (rendered, faces)
+sets = {each.name: pairs.split(each, seed=seed) for each in shown}
 finished = [first, *(each for each in runs.finished() if each != first)]
 for each in finished:
     print(f"{each.name}: {each.title}")

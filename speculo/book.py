@@ -223,6 +223,7 @@ def html() -> None:
         require_js_url="",
         mermaid_js_url="",
     )
+    exporter.log.setLevel("ERROR")  # it warns of texts that are added below
     all_chapters = chapters()
     for chapter in all_chapters:
         source = chapter.built if chapter.built.is_file() else chapter.notebook
@@ -231,15 +232,13 @@ def html() -> None:
         notebook = nbformat.read(source, as_version=4)
         _take_out_widgets(notebook)
         alt = iter(_descriptions(notebook))
-        for cell in notebook.cells:
-            if cell.cell_type == "markdown":
-                cell.source = re.sub(r"\((\d\d_\w+)\.ipynb", r"(\1.html", cell.source)
         page, _ = exporter.from_notebook_node(
             notebook, {"metadata": {"name": chapter.title, "path": str(NOTEBOOKS)}}
         )
         page = re.sub(
             r'<script src="">\s*</script>', "", page
         )  # the scripts that are not asked for
+        page = re.sub(r'href="(\d\d_\w+)\.ipynb', r'href="\1.html', page)
         page = NO_ALT.sub(lambda _: f'alt="{next(alt)}"', page)  # noqa: B023
         page = page.replace("</head>", f"<style>{PAGE_STYLE}</style>\n</head>", 1)
         page = re.sub(r"(<body[^>]*>)", rf"\1\n{_menu(chapter)}", page, count=1)

@@ -619,7 +619,10 @@ def between(runs: Sequence[Run], sets: dict[str, Split]) -> Explorer:
             if number < len(directions.axes)
         )
         vector = (1 - share) * prints[a] + share * prints[b] + pushed
-        start, middle, end = predictor.decode(np.stack([prints[a], vector, prints[b]]))
+        if now.get("drawn for") != (predictor, a, b, dataset.value):  # the ends stay as they are
+            now.update(zip(("start", "end"), predictor.decode(prints[[a, b]]), strict=True))
+            now["drawn for"] = predictor, a, b, dataset.value
+        start, end, middle = now["start"], now["end"], predictor.decode(vector[None])[0]
         faces["from"].show(pictures[a], f"{first.value}, photo")
         faces["start"].show(start, f"{first.value}, drawn")
         faces["between"].show(middle, "between")
@@ -684,7 +687,7 @@ def photo(runs: Sequence[Run], sets: dict[str, Split], sample: np.ndarray) -> Ex
         accept="image/*",
         description="Choose a photo",
         tooltip="It stays on this machine",
-        layout=ipywidgets.Layout(width="160px"),
+        layout=ipywidgets.Layout(width="190px"),
     )
     run, dataset = _run_menu(runs), _set_menu(sets)
     crop = ipywidgets.Dropdown(

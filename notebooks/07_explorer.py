@@ -29,14 +29,13 @@ heads_people = 100  # how many rendered people: they fit the baselines of the tu
 
 # %%
 import speculo
-from speculo import pairs, runs, widgets
+from speculo import runs, widgets
 from speculo.sources import heads
 
 faces = speculo.load(dataset, people=people, crop=crop)
 rendered = speculo.load("heads-medium", people=heads_people)
-first = runs.open(run) if run else runs.recorded("mended-small")  # which was trained on heads
-shown = (faces, rendered) if run else (rendered, faces)
-sets = {each.name: pairs.split(each, seed=seed) for each in shown}
+first = runs.open(run) if run else runs.recorded("mended-small")
+sets = {each.name: widgets.unseen(each, first, seed=seed) for each in (faces, rendered)}
 finished = [first, *(each for each in runs.finished() if each != first)]
 for each in finished:
     print(f"{each.name}: {each.title}")
@@ -95,8 +94,9 @@ epochs.figure()
 # %% [markdown]
 # ## Between two people
 #
-# The decoder draws any fingerprint, also one that no photo has. Slide from one person's to another's. The
-# *directions* push along the axes on which the fingerprints of the fronts differ most, in standard deviations.
+# The decoder draws any fingerprint, also one that no photo has. Slide from one person's to another's. A
+# model that has a line beside its network also sees a blend of the two photos on the way. The *directions*
+# push along the axes on which the fingerprints of the fronts differ most, in standard deviations.
 
 # %%
 two = widgets.between(finished, sets)

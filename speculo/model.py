@@ -361,10 +361,15 @@ def decoder(model: keras.Model) -> keras.Model:
     -------
     keras.Model
         Takes float32 (n, latent_size) and gives (n, height, width, channels)
-        in 0..1.
+        in 0..1. Where a line runs beside the network it takes two arrays: the
+        fingerprints, and the faces that the line sees.
     """
+    latent = model.get_layer("latent_space").output
+    beside = any(layer.name == "line" for layer in model.layers)
     return keras.Model(
-        model.get_layer("latent_space").output, model.outputs[0], name=f"{model.name}-decoder"
+        [latent, model.inputs[0]] if beside else latent,
+        model.outputs[0],
+        name=f"{model.name}-decoder",
     )
 
 

@@ -11,6 +11,7 @@ import io
 import threading
 import warnings
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from functools import cached_property, lru_cache
 
 import ipywidgets
@@ -23,7 +24,17 @@ from PIL import Image, ImageDraw
 from speculo import detector, evaluation, fingerprints, images, plots, training
 from speculo import model as models
 from speculo.backend import keras
-from speculo.pairs import Pairs, Split, as_image, as_input, examples
+from speculo.faces import FaceSet
+from speculo.pairs import (
+    Pairs,
+    Split,
+    as_image,
+    as_input,
+    examples,
+    gallery_only,
+    split_by_names,
+)
+from speculo.pairs import split as split_at_random
 from speculo.plots.explorer import ERROR_COLORS, ERROR_TOP, SERIES, loss_top
 from speculo.plots.style import CHOSEN
 from speculo.runs import Run
@@ -170,9 +181,14 @@ class Predictor:
         # the compiled way: a plain call of the network takes twice as long and more
         return _numpy(self.network.predict_on_batch(inputs))
 
-    def decode(self, vectors: np.ndarray) -> np.ndarray:
-        """Draw the faces of fingerprints: uint8 (n, height, width)."""
-        return as_image(_numpy(self.decoder.predict_on_batch(vectors)))
+    def decode(self, vectors: np.ndarray, faces: np.ndarray) -> np.ndarray:
+        """Draw the faces of fingerprints: uint8 (n, height, width).
+
+        What a line beside the network sees are `faces`, float32 (n, height, width, 1);
+        a model without one does without them.
+        """
+        asked = [vectors, faces] if len(self.decoder.inputs) > 1 else vectors
+        return as_image(_numpy(self.decoder.predict_on_batch(asked)))
 
     def encode(self, pictures: np.ndarray) -> np.ndarray:
         """Fingerprints, float32 (n, d), of uint8 (n, height, width)."""
@@ -181,7 +197,9 @@ class Predictor:
     def knows(self, pairs: Pairs, person: str) -> bool:
         """Whether the run was trained on that person."""
         settings = self.run.record["settings"]
-        return settings["dataset"] == pairs.faces.name and person in settings["train_people"]
+        return pairs.faces.name in settings["dataset"].split("+") and (
+            person in settings["train_people"]
+        )
 
 
 class Explorer(ipywidgets.VBox):
@@ -264,6 +282,21 @@ class Face(ipywidgets.VBox):
         self.image.value = png(picture)
         if caption is not None:
             self.caption.value = html.escape(caption)
+
+
+def unseen(faces: FaceSet, run: Run, *, seed: int = 0) -> Split:
+    """Split a dataset so that a run was trained on none of its test people.
+
+    Where the run knows the dataset and all of its people, or none of them, it
+    is ``pairs.split`` with the seed.
+    """
+    settings = run.record["settings"]
+    if faces.name in settings["dataset"].split("+"):
+        alone = (*settings["train_people"], *gallery_only(faces))
+        left = [name for name in faces.names if name not in alone]
+        with suppress(ValueError):  # nobody is left on one of the sides
+            return split_by_names(faces, left)
+    return split_at_random(faces, seed=seed)
 
 
 def predictions(runs: Sequence[Run], sets: dict[str, Split]) -> Explorer:
@@ -620,9 +653,12 @@ def between(runs: Sequence[Run], sets: dict[str, Split]) -> Explorer:
         )
         vector = (1 - share) * prints[a] + share * prints[b] + pushed
         if now.get("drawn for") != (predictor, a, b, dataset.value):  # the ends stay as they are
-            now.update(zip(("start", "end"), predictor.decode(prints[[a, b]]), strict=True))
+            ends = predictor.decode(prints[[a, b]], as_input(pictures[[a, b]]))
+            now.update(start=ends[0], end=ends[1])
             now["drawn for"] = predictor, a, b, dataset.value
-        start, end, middle = now["start"], now["end"], predictor.decode(vector[None])[0]
+        blended = (1 - share) * as_input(pictures[[a]]) + share * as_input(pictures[[b]])
+        start, end = now["start"], now["end"]
+        middle = predictor.decode(vector[None], blended)[0]
         faces["from"].show(pictures[a], f"{first.value}, photo")
         faces["start"].show(start, f"{first.value}, drawn")
         faces["between"].show(middle, "between")
@@ -634,20 +670,25 @@ def between(runs: Sequence[Run], sets: dict[str, Split]) -> Explorer:
             f"at {distance[0, 0]:.3g}; from {html.escape(first.value)} to "
             f"{html.escape(second.value)} it is {np.linalg.norm(prints[a] - prints[b]):.3g}."
         )
-        now.update(ends=(a, b), vector=vector, predictor=predictor, split=split)
+        now.update(ends=(a, b), vector=vector, blended=blended, predictor=predictor, split=split)
 
     def figure() -> Figure:
         prints, directions, pictures, names = _front_prints(now["predictor"], now["split"])
         a, b = now["ends"]
         shares = np.linspace(0, 1, 9, dtype=np.float32)[:, None]
+        one, other = as_input(pictures[[a]]), as_input(pictures[[b]])
+        blended = one + shares[..., None, None] * (other - one)
         decode = now["predictor"].decode
         return plots.explored_between(
             (pictures[a], pictures[b]),
             (names[a], names[b]),
-            decode((1 - shares) * prints[a] + shares * prints[b]),
+            decode((1 - shares) * prints[a] + shares * prints[b], blended),
             np.stack(
                 [
-                    decode(now["vector"] + np.linspace(-3, 3, 9, dtype=np.float32)[:, None] * step)
+                    decode(
+                        now["vector"] + np.linspace(-3, 3, 9, dtype=np.float32)[:, None] * step,
+                        np.repeat(now["blended"], 9, axis=0),
+                    )
                     for step in directions.spread[:, None] * directions.axes
                 ]
             ),

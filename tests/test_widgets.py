@@ -219,6 +219,16 @@ def test_a_person_of_the_training_is_named_as_one(finished, sets, orl):
     assert not widgets.Predictor(finished[0]).knows(sets["orl"].test, unseen)
 
 
+def test_the_test_people_of_a_set_are_those_that_a_run_has_not_seen(finished, sets, orl):
+    known = set(finished[0].record["settings"]["train_people"])
+    made = widgets.unseen(orl, finished[0])
+    assert set(made.train.people) == known and not known & set(made.test.people)
+    again = widgets.unseen(sets["orl"].train.faces, finished[1])
+    assert again.test.people == sets["orl"].test.people
+    others = speculo.load("orl", people=4)  # two sides are needed, whatever the run knows
+    assert widgets.unseen(others, finished[1]).test.people
+
+
 def test_epochs_show_the_drawings_that_were_kept(finished, sets):
     explorer = widgets.epochs(finished, sets)
     assert explorer.controls["epoch"].max == explorer.controls["epoch"].value == 3

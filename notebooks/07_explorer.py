@@ -78,7 +78,8 @@ one.figure()
 # %% [markdown]
 # ## A training, epoch by epoch
 #
-# Every training keeps what it drew after each epoch. Slide through it.
+# Every training keeps what it drew after each epoch. Slide through it. The book's own model comes without
+# those drawings; a run of yours has them.
 
 # %%
 epochs = widgets.epochs(finished, sets)

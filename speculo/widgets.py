@@ -380,6 +380,7 @@ def epochs(runs: Sequence[Run], sets: dict[str, Split]) -> Explorer:
         run was trained with one of them.
     """
     run = _run_menu(runs)
+    run.value = next((each for each in runs if training.read_snapshots(each)), run.value)
     epoch = ipywidgets.IntSlider(1, 1, 1, description="epoch", tooltip="After which epoch")
     rows = {name: Strip(name) for name in ("input", "drawn", "target")}
     curve, note = ipywidgets.HTML(), ipywidgets.HTML()

@@ -90,7 +90,10 @@ def notebooks(tmp_path_factory) -> Path:
         assert f"\n{old}" in text
         text = text.replace(f"\n{old}", f"\n{new}", 1)
     script.write_text(text, encoding="utf-8")
-    jupytext.write(jupytext.read(script), folder / f"{EXPLORER}.ipynb")
+    (folder / f"{EXPLORER}.ipynb").unlink(missing_ok=True)
+    for script in folder.glob("*.py"):  # the explorer's, and those that were never published
+        if not script.with_suffix(".ipynb").exists():
+            jupytext.write(jupytext.read(script), script.with_suffix(".ipynb"))
     return folder
 
 
@@ -346,7 +349,7 @@ def test_a_film_of_a_turning_head(explorer):
         frames.append(shot.resize((shot.width * 3 // 4, shot.height * 3 // 4)))
     SCREENSHOTS.mkdir(parents=True, exist_ok=True)
     film = SCREENSHOTS / "explorer.gif"
-    frames = [frame.convert("P", palette=Image.Palette.ADAPTIVE, colors=48) for frame in frames]
+    frames = [frame.convert("P", palette=Image.Palette.ADAPTIVE, colors=96) for frame in frames]
     frames[0].save(film, save_all=True, append_images=frames[1:], duration=160, loop=0)
     assert film.stat().st_size < 1_000_000
     turned.get_by_role("checkbox", name="my-own").check()

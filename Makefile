@@ -25,7 +25,7 @@ test: $(READY)
 	@$(BIN)/python -m pytest
 
 lab: $(READY)
-	@$(BIN)/jupyter lab notebooks/00_start_here.ipynb
+	@$(BIN)/python -m speculo.book lab
 
 html: $(READY)
 	@$(BIN)/python -m speculo.book html

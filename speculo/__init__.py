@@ -19,6 +19,7 @@ _ROOMS = (
     "evaluation",
     "faces",
     "files",
+    "fingerprints",
     "images",
     "model",
     "pairs",
@@ -29,6 +30,7 @@ _ROOMS = (
     "shipped",
     "sources",
     "training",
+    "widgets",
 )
 
 __all__ = ["load", *_ROOMS]

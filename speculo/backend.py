@@ -36,6 +36,8 @@ with _quiet():
     if keras.backend.backend() == "tensorflow":
         import tensorflow
 
+        # It warns of compiling often where several models are asked one after the other.
+        tensorflow.get_logger().setLevel("ERROR")
         if not tensorflow.config.list_physical_devices("GPU"):  # it looks for CUDA, and says so
             # Two operations at once would add up gradients in either order: the same training
             # would end with other weights each time. One at a time still uses every core.

@@ -2,12 +2,14 @@
 
 ``python -m speculo.book run`` runs the chapters in order by papermill, into
 ``build/``; ``publish`` puts what they printed and drew into the committed
-notebooks, ``img/`` and the README; ``html`` makes pages. ``make`` calls all of
-them.
+notebooks, ``img/`` and the README; ``html`` makes pages, and ``lab`` opens
+JupyterLab. ``make`` calls all of them.
 """
 
 import ast
+import html as html_text
 import json
+import os
 import re
 import shutil
 import sys
@@ -22,6 +24,9 @@ from speculo import files
 
 NOTEBOOKS = files.PROJECT / "notebooks"
 README = files.PROJECT / "README.md"
+LAB_OPTIONS = ("--ServerApp.tornado_settings={'websocket_max_message_size': 268435456}",)
+"""What JupyterLab is started with: photos of more than 10 MB may be sent to the explorer."""
+
 TABLE = re.compile(r"(<!-- chapters -->\n).*?(<!-- /chapters -->)", re.DOTALL)
 
 
@@ -218,39 +223,106 @@ def html() -> None:
         require_js_url="",
         mermaid_js_url="",
     )
+    exporter.log.setLevel("ERROR")  # it warns of texts that are added below
     all_chapters = chapters()
     for chapter in all_chapters:
         source = chapter.built if chapter.built.is_file() else chapter.notebook
         if not source.is_file():
             sys.exit(f"{chapter.name} has not been run: run `make book` first")
         notebook = nbformat.read(source, as_version=4)
-        for cell in notebook.cells:
-            if cell.cell_type == "markdown":
-                cell.source = re.sub(r"\((\d\d_\w+)\.ipynb", r"(\1.html", cell.source)
+        _take_out_widgets(notebook)
+        alt = iter(_descriptions(notebook))
         page, _ = exporter.from_notebook_node(
             notebook, {"metadata": {"name": chapter.title, "path": str(NOTEBOOKS)}}
         )
-        menu = " · ".join(
-            f"<b>{each.title}</b>"
-            if each == chapter
-            else f'<a href="{each.name}.html">{each.title}</a>'
-            for each in all_chapters
-        )
         page = re.sub(
-            r"(<body[^>]*>)", rf'\1\n<nav style="{MENU_STYLE}">{menu}</nav>', page, count=1
-        )
+            r'<script src="">\s*</script>', "", page
+        )  # the scripts that are not asked for
+        page = re.sub(r'href="(\d\d_\w+)\.ipynb', r'href="\1.html', page)
+        page = NO_ALT.sub(lambda _: f'alt="{next(alt)}"', page)  # noqa: B023
+        page = page.replace("</head>", f"<style>{PAGE_STYLE}</style>\n</head>", 1)
+        page = re.sub(r"(<body[^>]*>)", rf"\1\n{_menu(chapter)}", page, count=1)
+        page = page.replace("</main>", f"</main>\n{_neighbours(chapter)}", 1)
         files.write_text(folder / f"{chapter.name}.html", page)
     first = all_chapters[0].name
     files.write_text(
         folder / "index.html",
-        f'<!doctype html><meta charset="utf-8"><title>Speculo</title>'
+        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>Speculo</title>'
         f'<meta http-equiv="refresh" content="0; url={first}.html">'
         f'<a href="{first}.html">Speculo</a>\n',
     )
     print(f"Open {folder / 'index.html'}")
 
 
-MENU_STYLE = "padding: 0.8em 1.2em; border-bottom: 1px solid #ddd; font: 14px sans-serif"
+def lab() -> None:
+    """Open JupyterLab at the first chapter. It takes the place of this process."""
+    command = [sys.executable, "-m", "jupyterlab", *LAB_OPTIONS, str(chapters()[0].notebook)]
+    os.execv(sys.executable, command)
+
+
+NO_ALT = re.compile(r'alt="No description has been provided for this image"')  # nbconvert's words
+
+PAGE_STYLE = """
+nav.book { font: 15px/1.9 sans-serif; padding: .6em 1em; border-bottom: 1px solid #ddd; background: #fafafa; }
+nav.book a, nav.book b { margin-right: 1.1em; white-space: nowrap; }
+nav.book.end { border: 0; border-top: 1px solid #ddd; display: flex; justify-content: space-between; }
+nav.book a { color: #1a5fb4; text-decoration: none; } nav.book a:hover { text-decoration: underline; }
+body.jp-Notebook { padding: 0; } main { max-width: 62rem; margin: 0 auto; padding: 0 .6em; }
+main img { max-width: 100%; height: auto; }
+.jp-RenderedHTMLCommon, .jp-OutputArea-output, .jp-Cell-inputArea, .highlight { overflow-x: auto; }
+@media (max-width: 600px) { .jp-Notebook .jp-Cell { padding-left: 0; padding-right: 0; }
+  .jp-InputPrompt, .jp-OutputPrompt, .jp-Collapser { display: none !important; } }
+"""
+
+
+def _menu(chapter: Chapter) -> str:
+    """Links to every chapter but this one, which is named."""
+    links = [
+        f'<b aria-current="page">{each.title}</b>'
+        if each == chapter
+        else f'<a href="{each.name}.html">{each.title}</a>'
+        for each in chapters()
+    ]
+    return f'<nav class="book" aria-label="Chapters">{" ".join(links)}</nav>'
+
+
+def _neighbours(chapter: Chapter) -> str:
+    """Links to the chapter before and the chapter after."""
+    every = chapters()
+    place = every.index(chapter)
+    before, after = every[place - 1 : place], every[place + 1 : place + 2]
+    links = [f'<a href="{each.name}.html">← {each.title}</a>' for each in before] or [
+        "<span></span>"
+    ]
+    links += [f'<a href="{each.name}.html">{each.title} →</a>' for each in after]
+    return f'<nav class="book end" aria-label="Before and after">{"".join(links)}</nav>'
+
+
+def _descriptions(notebook: nbformat.NotebookNode) -> list[str]:
+    """Say in words what each picture of an executed chapter shows: its caption."""
+    texts = []
+    for number, cell in enumerate(notebook.cells):
+        if cell.cell_type != "code":
+            continue
+        pictures = sum("image/png" in output.get("data", {}) for output in cell.outputs)
+        below = notebook.cells[number + 1] if number + 1 < len(notebook.cells) else None
+        caption = "A picture that the cell above has drawn"
+        if below is not None and below.source.startswith("**Figure"):
+            caption = re.sub(r"\[([^]]*)\]\([^)]*\)|[*`]", r"\1", below.source)
+        texts += [html_text.escape(" ".join(caption.split()))] * pictures
+    return texts
+
+
+def _take_out_widgets(notebook: nbformat.NotebookNode) -> None:
+    """Leave of each widget its line of text. Without a kernel it would be an error message."""
+    notebook.metadata.pop("widgets", None)
+    for cell in notebook.cells:
+        for output in cell.get("outputs", []):
+            if WIDGET in output.get("data", {}):
+                del output.data[WIDGET]
+
+
+WIDGET = "application/vnd.jupyter.widget-view+json"
 
 
 def metrics(notebook: nbformat.NotebookNode) -> dict:
@@ -265,6 +337,7 @@ def _publishable(
     chapter: Chapter, executed: nbformat.NotebookNode, seconds: float
 ) -> nbformat.NotebookNode:
     """Join the cells of the script with the outputs of the executed notebook."""
+    _take_out_widgets(executed)
     notebook = jupytext.read(chapter.script)
     if [cell.source for cell in notebook.cells] != [cell.source for cell in executed.cells]:
         sys.exit(f"{chapter.script} has changed since it was run: run `make book` first")
@@ -290,7 +363,7 @@ def _publishable(
 
 
 if __name__ == "__main__":
-    commands = {"run": run, "publish": publish, "html": html}
+    commands = {"run": run, "publish": publish, "html": html, "lab": lab}
     if len(sys.argv) != 2 or sys.argv[1] not in commands:
         sys.exit(f"usage: python -m speculo.book {'|'.join(commands)}")
     commands[sys.argv[1]]()

@@ -1,5 +1,7 @@
 """Errors of a model beside those of simple baselines, on people that none of them has seen."""
 
+from collections.abc import Callable
+
 import numpy as np
 import pandas as pd
 from sklearn.linear_model import Ridge
@@ -49,18 +51,35 @@ def baselines(pairs: Split) -> dict[str, np.ndarray]:
     dict
         Name to float32 predictions of shape (n, height, width, 1), in 0..1.
     """
-    drawn = np.sort(np.random.default_rng(0).permutation(len(pairs.train))[:MOST])
-    inputs, targets = pairs.train.batch(drawn)
-    asked, _ = pairs.test.batch()
-    fronts = pairs.train.batch(np.unique(pairs.train.target, return_index=True)[1])[1]
+    return fit_baselines(pairs.train)(pairs.test.batch()[0])
+
+
+def fit_baselines(train: Pairs) -> Callable[[np.ndarray], dict[str, np.ndarray]]:
+    """Fit the predictors of `baselines` on train pairs, to ask them for any inputs.
+
+    Returns
+    -------
+    callable
+        From inputs, float32 (n, height, width, 1) in 0..1, to name and
+        predictions of the same shape.
+    """
+    drawn = np.sort(np.random.default_rng(0).permutation(len(train))[:MOST])
+    inputs, targets = train.batch(drawn)
+    fronts = train.batch(np.unique(train.target, return_index=True)[1])[1]
     mirrored = [np.concatenate([each, each[:, :, ::-1]]) for each in (inputs, targets)]
-    return {
-        "constant grey": np.full_like(asked, targets.mean()),
-        "mean frontal face": np.repeat(fronts.mean(axis=0, keepdims=True), len(asked), axis=0),
-        "input itself": asked,
-        "ridge regression": _ridge(inputs, targets, asked),
-        "ridge, mirrored too": _ridge(*mirrored, asked),
-    }
+    grey, mean = targets.mean(), fronts.mean(axis=0, keepdims=True)
+    ridge, ridge_mirrored = _ridge(inputs, targets), _ridge(*mirrored)
+
+    def predict(asked: np.ndarray) -> dict[str, np.ndarray]:
+        return {
+            "constant grey": np.full_like(asked, grey),
+            "mean frontal face": np.repeat(mean, len(asked), axis=0),
+            "input itself": asked,
+            "ridge regression": ridge(asked),
+            "ridge, mirrored too": ridge_mirrored(asked),
+        }
+
+    return predict
 
 
 def other_photo(pairs: Pairs) -> np.ndarray:
@@ -154,9 +173,9 @@ def output_floor(pairs: Pairs, floor: float = 0.5) -> tuple[float, float]:
     return float((below < 0).mean()), float(np.square(below, dtype=np.float64).mean())
 
 
-def _ridge(inputs: np.ndarray, targets: np.ndarray, asked: np.ndarray) -> np.ndarray:
+def _ridge(inputs: np.ndarray, targets: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
     def flat(values: np.ndarray) -> np.ndarray:
         return values.reshape(len(values), -1)
 
     fitted = Ridge(alpha=RIDGE_ALPHA).fit(flat(inputs), flat(targets))
-    return fitted.predict(flat(asked)).astype(np.float32).reshape(asked.shape)
+    return lambda asked: fitted.predict(flat(asked)).astype(np.float32).reshape(asked.shape)

@@ -1,11 +1,13 @@
 """Photos from files to small grey squares: any format, all cores, and a reason for each bad one."""
 
+import io
 import math
 import os
 import time
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -51,7 +53,7 @@ class NoFace(Exception):
     """The photo is good, but no face was found in it."""
 
 
-def read(path: str | Path, size: int, crop: Crop = None) -> np.ndarray:
+def read(path: str | Path | bytes, size: int, crop: Crop = None) -> np.ndarray:
     """Read one photo as a grey square.
 
     Colour becomes grey as the eye weighs it, transparent parts show mid-grey,
@@ -61,7 +63,8 @@ def read(path: str | Path, size: int, crop: Crop = None) -> np.ndarray:
 
     Parameters
     ----------
-    path : str or Path
+    path : str, Path or bytes
+        A file, or what stands in one.
     size : int
         Height and width in pixels.
     crop : None, float, "auto" or tuple of four numbers
@@ -79,12 +82,35 @@ def read(path: str | Path, size: int, crop: Crop = None) -> np.ndarray:
     ValueError
         If the photo cannot be read: the message says why, without the path.
     """
-    try:
+    with _reasons(path):
         return _read(path, size, crop)
-    except NoFace:
-        raise
-    except Exception as error:  # readers of damaged files raise whatever they stumble on
-        raise ValueError(_reason(path, error)) from error
+
+
+def read_whole(path: str | Path | bytes, side: int) -> np.ndarray:
+    """Read one photo as it is, upright and grey, to look at and to crop by hand.
+
+    Parameters
+    ----------
+    path : str, Path or bytes
+        A file, or what stands in one.
+    side : int
+        The longer side in pixels of what is returned. A smaller photo stays
+        as it is.
+
+    Returns
+    -------
+    numpy.ndarray
+        uint8, shape (height, width).
+
+    Raises
+    ------
+    ValueError
+        If the photo cannot be read: the message says why, without the path.
+    """
+    with _reasons(path):
+        upright, _ = _decode(path, side)
+        upright.thumbnail((side, side), Image.Resampling.LANCZOS, reducing_gap=3.0)
+        return np.asarray(upright)
 
 
 def read_all(
@@ -142,8 +168,43 @@ def cores() -> int:
     return os.cpu_count() or 1
 
 
-def _read(path: str | Path, size: int, crop: Crop) -> np.ndarray:
-    with Image.open(path, formats=FORMATS) as image:
+@contextmanager
+def _reasons(path: str | Path | bytes) -> Iterator[None]:
+    """Turn whatever readers of damaged files stumble on into a ValueError that says why."""
+    try:
+        yield
+    except NoFace:
+        raise
+    except Exception as error:
+        raise ValueError(_reason(path, error)) from error
+
+
+def _read(path: str | Path | bytes, size: int, crop: Crop) -> np.ndarray:
+    upright, shrunk = _decode(path, size, crop)
+    width, height = upright.size
+    if crop == "auto":
+        box = detector.find(np.asarray(upright))
+        if box is None:
+            raise NoFace("no face found")
+    elif isinstance(crop, tuple):
+        box = _clipped(tuple(edge * shrunk for edge in crop), width, height)
+    else:
+        margin = (1 - (crop or 1.0)) / 2
+        box = (width * margin, height * margin, width * (1 - margin), height * (1 - margin))
+    square = upright.resize((size, size), Image.Resampling.LANCZOS, box=box, reducing_gap=3.0)
+    return np.asarray(square)
+
+
+def _decode(path: str | Path | bytes, size: int, crop: Crop = None) -> tuple[Image.Image, float]:
+    """Open a photo upright and grey, with as many pixels as cropping and shrinking it well need.
+
+    Returns
+    -------
+    tuple
+        The photo, and how many times its sides are those of the file.
+    """
+    source = io.BytesIO(path) if isinstance(path, bytes) else path
+    with Image.open(source, formats=FORMATS) as image:
         width, height = image.size
         if Image.MAX_IMAGE_PIXELS and width * height > Image.MAX_IMAGE_PIXELS:
             raise ValueError(
@@ -162,19 +223,7 @@ def _read(path: str | Path, size: int, crop: Crop) -> np.ndarray:
         image.draft("L", (need, need))
         image.load()
         shrunk = max(image.size) / max(width, height)
-        upright = _upright(_grey(image), _orientation(image))
-    width, height = upright.size
-    if crop == "auto":
-        box = detector.find(np.asarray(upright))
-        if box is None:
-            raise NoFace("no face found")
-    elif isinstance(crop, tuple):
-        box = _clipped(tuple(edge * shrunk for edge in crop), width, height)
-    else:
-        margin = (1 - (crop or 1.0)) / 2
-        box = (width * margin, height * margin, width * (1 - margin), height * (1 - margin))
-    square = upright.resize((size, size), Image.Resampling.LANCZOS, box=box, reducing_gap=3.0)
-    return np.asarray(square)
+        return _upright(_grey(image), _orientation(image)), shrunk
 
 
 def _clipped(box: tuple[float, ...], width: float, height: float) -> tuple[float, ...]:
@@ -225,10 +274,10 @@ def _eight_bits(image: Image.Image) -> Image.Image:
     return Image.fromarray(np.rint(np.clip(values / top, 0, 1) * 255).astype(np.uint8))
 
 
-def _reason(path: str | Path, error: Exception) -> str:
+def _reason(path: str | Path | bytes, error: Exception) -> str:
     """Say in short words why a photo cannot be read."""
     if isinstance(error, UnidentifiedImageError):
-        empty = os.path.getsize(path) == 0
+        empty = not path if isinstance(path, bytes) else os.path.getsize(path) == 0
         return "the file is empty" if empty else "not a picture of a format that can be read"
     if isinstance(error, OSError) and error.strerror:
         return error.strerror

@@ -418,6 +418,30 @@ def encoder(model: keras.Model) -> keras.Model:
     )
 
 
+def decoder(model: keras.Model) -> keras.Model:
+    """Take the part of a model behind its latent: from a fingerprint to a face.
+
+    Parameters
+    ----------
+    model : keras.Model
+        What `build` returned. The weights are shared, not copied.
+
+    Returns
+    -------
+    keras.Model
+        Takes float32 (n, latent_size) and gives (n, height, width, channels)
+        in 0..1. Where a line runs beside the network it takes two arrays: the
+        fingerprints, and the faces that the line sees.
+    """
+    latent = model.get_layer("latent_space").output
+    beside = any(layer.name == "line" for layer in model.layers)
+    return keras.Model(
+        [latent, model.inputs[0]] if beside else latent,
+        model.outputs[0],
+        name=f"{model.name}-decoder",
+    )
+
+
 def multiplications(model: keras.Model) -> dict[str, int]:
     """Count the multiply-adds of each layer for one image, forward.
 

@@ -1,5 +1,13 @@
 """The figures of the book. Every function returns a matplotlib Figure and shows nothing."""
 
+from speculo.plots.explorer import (
+    explored_between,
+    explored_epoch,
+    explored_photo,
+    explored_prediction,
+    explored_runs,
+    explored_turn,
+)
 from speculo.plots.faces import by_yaw, dataset, fronts, photos_per_person, poses
 from speculo.plots.mending import ablation, everybody
 from speculo.plots.network import costs, model_graph, output_range, singular_values
@@ -25,4 +33,10 @@ __all__ = [
     "extremes",
     "ablation",
     "everybody",
+    "explored_prediction",
+    "explored_epoch",
+    "explored_turn",
+    "explored_between",
+    "explored_photo",
+    "explored_runs",
 ]

@@ -125,6 +125,46 @@ def train(
     return run
 
 
+def train_epoch(
+    network: keras.Model,
+    pairs: Pairs,
+    epoch: int,
+    *,
+    batch_size: int,
+    seed: int,
+    on_step: Callable[[int, float], None] | None = None,
+) -> float:
+    """Train a model for one epoch, in memory. Order and dropout follow from (seed, epoch) alone.
+
+    Parameters
+    ----------
+    network : keras.Model
+        From ``model.build``. It is changed.
+    pairs : Pairs
+    epoch : int
+        Counted from 0.
+    batch_size, seed : int
+    on_step : callable, optional
+        Called after each step with the pairs done and the mean loss so far.
+
+    Returns
+    -------
+    float
+        Mean loss over the steps, with dropout.
+    """
+    order = np.random.default_rng([seed, epoch]).permutation(len(pairs))
+    _seed_dropout(network, seed, epoch)
+    # Steps are made one by one: `fit` took up to twice as long to let go of its iterator.
+    total = 0.0
+    for start in range(0, len(order), batch_size):
+        index = order[start : start + batch_size]
+        total += float(network.train_on_batch(*pairs.batch(index))) * len(index)
+        done = start + len(index)
+        if on_step:
+            on_step(done, total / done)
+    return total / len(order)
+
+
 def _train_epoch(
     network: keras.Model,
     pairs: Split,
@@ -137,25 +177,22 @@ def _train_epoch(
 ) -> None:
     """Train one epoch, counted from 0, and write it down. The state comes last: it is the commit."""
     begin = time.perf_counter()
-    order = np.random.default_rng([seed, epoch]).permutation(len(pairs.train))
-    _seed_dropout(network, seed, epoch)
     history = run.history
     before = f", val_loss {history['val_loss'].iloc[-1]:.4f} before" if len(history) else ""
-    # Steps are made one by one: `fit` took up to twice as long to let go of its iterator.
-    total = 0.0
-    for start in range(0, len(order), batch_size):
-        index = order[start : start + batch_size]
-        total += float(network.train_on_batch(*pairs.train.batch(index))) * len(index)
-        done = start + len(index)
-        seconds = time.perf_counter() - begin
+
+    def show(done: int, loss: float) -> None:
         progress.update(
             done,
-            len(order),
-            seconds,
+            len(pairs.train),
+            time.perf_counter() - begin,
             f"Epoch {epoch + 1}/{epochs}",
-            f"loss {total / done:.4f}{before}",
+            f"loss {loss:.4f}{before}",
         )
-    loss = total / len(order)
+
+    loss = train_epoch(
+        network, pairs.train, epoch, batch_size=batch_size, seed=seed, on_step=show
+    )
+    seconds = time.perf_counter() - begin
     val_loss = _validate(network, pairs.test, batch_size)
 
     weights = runs.get_weights(network) | {"epoch": np.array(epoch + 1)}
@@ -172,7 +209,7 @@ def _train_epoch(
         "epoch": epoch + 1,
         "loss": loss,
         "val_loss": val_loss,
-        "images_per_second": len(order) / seconds,
+        "images_per_second": len(pairs.train) / seconds,
         "seconds": time.perf_counter() - begin,
     }
     history = pd.DataFrame([*history.to_dict("records"), row])

@@ -14,6 +14,7 @@ _ROOMS = (
     "card",
     "detector",
     "device",
+    "diagnosis",
     "evaluation",
     "faces",
     "files",

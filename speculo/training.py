@@ -189,9 +189,7 @@ def _train_epoch(
             f"loss {loss:.4f}{before}",
         )
 
-    loss = train_epoch(
-        network, pairs.train, epoch, batch_size=batch_size, seed=seed, on_step=show
-    )
+    loss = train_epoch(network, pairs.train, epoch, batch_size=batch_size, seed=seed, on_step=show)
     seconds = time.perf_counter() - begin
     val_loss = _validate(network, pairs.test, batch_size)
 

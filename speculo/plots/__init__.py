@@ -1,5 +1,22 @@
 """The figures of the book. Every function returns a matplotlib Figure and shows nothing."""
 
+from speculo.plots.diagnosis import (
+    by_seed,
+    by_size,
+    distances,
+    drawn,
+    frame_order,
+    front_angles,
+    levels,
+    loss_against_sharpness,
+    matched_targets,
+    pixels,
+    printed_dataset,
+    rival_fronts,
+    scored_faces,
+    seconds,
+    wrong_by_first_frame,
+)
 from speculo.plots.faces import by_yaw, dataset, fronts, photos_per_person, poses
 from speculo.plots.network import costs, model_graph, output_range, singular_values
 from speculo.plots.results import extremes, one_prediction, predictions
@@ -22,4 +39,19 @@ __all__ = [
     "predictions",
     "one_prediction",
     "extremes",
+    "levels",
+    "pixels",
+    "drawn",
+    "distances",
+    "front_angles",
+    "rival_fronts",
+    "frame_order",
+    "wrong_by_first_frame",
+    "matched_targets",
+    "printed_dataset",
+    "seconds",
+    "by_seed",
+    "by_size",
+    "scored_faces",
+    "loss_against_sharpness",
 ]

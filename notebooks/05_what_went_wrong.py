@@ -33,9 +33,10 @@ import pandas as pd
 from scipy.spatial.distance import pdist
 
 import speculo
-from speculo import diagnosis, evaluation, pairs, plots, runs
+from speculo import diagnosis, evaluation, model, pairs, plots, runs
 from speculo.model import V7, V8
 from speculo.pairs import Pairs, Split
+from speculo.sources import heads
 
 faces = speculo.load(dataset, people=people, crop=crop)
 whole = pairs.split(faces, seed=seed)
@@ -90,9 +91,8 @@ plots.levels(levels, diagnosis.PUBLISHED)
 
 # %%
 with_relu = diagnosis.trained(narrow, *split, seeds=several, epochs=epochs)
-without = diagnosis.trained(
-    narrow, *split, seeds=several, epochs=epochs, change=diagnosis.without_last_relu
-)
+no_relu = replace(model.with_changes(narrow), output_relu=False)
+without = diagnosis.trained(no_relu, *split, seeds=several, epochs=epochs)
 drawn_by_full = evaluation.predict(network, split.test)
 below, floor = evaluation.output_floor(split.test)
 drawn = {"narrow": with_relu, "narrow, no last ReLU": without, "full width": drawn_by_full[None]}
@@ -202,11 +202,13 @@ verdicts["4096 numbers of rank 64"] = (
 # ## Suspect: the front by the sum of angles
 #
 # The target should be the most frontal photo. v8's code took the smallest |yaw + pitch + roll|, in which opposite
-# angles cancel. Chapter 01 takes the angle of the whole rotation. This needs
-# poses; where the faces have none, we draw poses at random: yaw, pitch and roll from normal distributions.
+# angles cancel. Chapter 01 takes the angle of the whole rotation. This needs poses. Where the faces
+# have none, we take drawn heads: people who do not exist, in poses that are known exactly. Fronts that somebody
+# chose, or drew, are left out, so that both rules have to search.
 
 # %%
-posed = faces if faces.has_pose else diagnosis.with_random_poses(faces, seed=seed)
+posed = faces if faces.has_pose else speculo.load("heads-medium", people=30, photos=21)
+posed = diagnosis.without_chosen_fronts(posed)
 rules = {
     "by the angle of the rotation": pairs.fronts(posed),
     "by |yaw + pitch + roll|": diagnosis.fronts_by_sum(posed),
@@ -224,6 +226,12 @@ plots.front_angles(angles)
 
 # %% [markdown]
 # **Figure 5.7.** How far the chosen fronts are from straight ahead, by both rules, for the same photos.
+
+# %%
+plots.rival_fronts(posed, rules)
+
+# %% [markdown]
+# **Figure 5.8.** The people for whom it goes most wrong. Under each front its yaw, pitch and roll: below, they cancel.
 
 # %% [markdown]
 # ## Suspect: frames in the order of text
@@ -244,8 +252,18 @@ print(
 plots.frame_order(frames, yaw, given)
 
 # %% [markdown]
-# **Figure 5.8.** What the head does, and what its frames are labelled with. The frame that is chosen for
+# **Figure 5.9.** What the head does, and what its frames are labelled with. The frame that is chosen for
 # the target looks far to the side.
+
+# %%
+shown = np.linspace(0, len(frames) - 1, 10).round().astype(int)
+plots.captioned(
+    {"frame": np.stack([heads.render(1, yaw=yaw[each], size=48) for each in shown])},
+    {"frame": [f"{yaw[each]:+.0f}° as {yaw[given[each]]:+.0f}°" for each in shown]},
+)
+
+# %% [markdown]
+# **Figure 5.10.** The same with a drawn head: the yaw of the frame, and the yaw that it passes for.
 
 # %%
 first = np.arange(1, 1100)
@@ -264,7 +282,7 @@ verdicts["frames sorted as text"] = (
 plots.wrong_by_first_frame(first, shares)
 
 # %% [markdown]
-# **Figure 5.9.** It depends on where a video's numbers begin. All is well while the numbers have
+# **Figure 5.11.** It depends on where a video's numbers begin. All is well while the numbers have
 # equally many digits; a video that passes a power of ten is shuffled.
 
 # %% [markdown]
@@ -296,7 +314,7 @@ plots.matched_targets(
 )
 
 # %% [markdown]
-# **Figure 5.10.** The first people, and the targets that they get. With one folder missing, everybody behind it moves
+# **Figure 5.12.** The first people, and the targets that they get. With one folder missing, everybody behind it moves
 # up; the number above is the mean over all the folders that can be missing.
 
 # %%
@@ -330,7 +348,7 @@ verdicts["wrong row in the dataset picture"] = (
 plots.dataset(split)
 
 # %% [markdown]
-# **Figure 5.11.** First as published, then as it should be. In the first one, no target looks
+# **Figure 5.13.** First as published, then as it should be. In the first one, no target looks
 # like its input. Whoever saw it could have taken shuffled targets for granted, and two of the suspects above do shuffle them.
 
 # %% [markdown]
@@ -355,7 +373,7 @@ verdicts["every JPEG decoded in each epoch"] = (
 plots.seconds({"JPEG, one by one": times.files, "memory": times.memory, "step of v8": step})
 
 # %% [markdown]
-# **Figure 5.12.** It is waste, and it draws no blob. How much it slows down depends on the
+# **Figure 5.14.** It is waste, and it draws no blob. How much it slows down depends on the
 # step beside it, which is the last bar for the machine of chapter 03.
 
 # %% [markdown]
@@ -385,7 +403,7 @@ verdicts["note: cross-entropy is no better"] = (
 plots.by_seed(errors, {"mean front": levels["mean front"], "floor of the ReLU": floor})
 
 # %% [markdown]
-# **Figure 5.13.** A dot for each seed, a stroke for the mean. What lies between v7 and v8 is small beside
+# **Figure 5.15.** A dot for each seed, a stroke for the mean. What lies between v7 and v8 is small beside
 # what the last ReLU does, and both have it. The note is about a detail.
 
 # %% [markdown]
@@ -405,10 +423,9 @@ for factor in (1, 2, 4, 8):
     for row, name in ((by_mean, "mean frontal face"), (by_ridge, "ridge regression")):
         row.append(evaluation.squared_error(predicted[name], shrunk.test).mean())
 half = Split(*(diagnosis.smaller(each, 2) for each in split))
-small = replace(narrow, input_shape=(side // 2, side // 2, 1), filters=narrow.filters[1:])
-options = {"seeds": several, "epochs": epochs, "change": diagnosis.without_last_relu}
-by_small = diagnosis.trained(small, *half, **options)
-by_short = diagnosis.trained(replace(small, latent_size=64), *half, **options)
+small = replace(no_relu, input_shape=(side // 2, side // 2, 1), filters=narrow.filters[1:])
+by_small = diagnosis.trained(small, *half, seeds=several, epochs=epochs)
+by_short = diagnosis.trained(replace(small, latent_size=64), *half, seeds=several, epochs=epochs)
 at_half = diagnosis.mse(by_small, half.test).mean()
 network_errors = [errors["v8, no last ReLU"].mean(), at_half, np.nan, np.nan]
 plots.by_size(
@@ -416,7 +433,7 @@ plots.by_size(
 )
 
 # %% [markdown]
-# **Figure 5.14.** Left: the error falls with the size of the picture. Right: but so does the error of the mean face,
+# **Figure 5.16.** Left: the error falls with the size of the picture. Right: but so does the error of the mean face,
 # which predicts nothing. A small picture has lost the detail that is hard for everybody.
 
 # %%
@@ -481,7 +498,7 @@ plots.loss_against_sharpness(
 )
 
 # %% [markdown]
-# **Figure 5.15.** A photo of the right person becomes *better* by blurring, in MSE, down to the lowest point of
+# **Figure 5.17.** A photo of the right person becomes *better* by blurring, in MSE, down to the lowest point of
 # the curve. To the left of the right end everything looks worse.
 
 # %%
@@ -498,22 +515,20 @@ verdicts["note: the lowest loss need not look best"] = (
     best > 0,
     f"blurred {errors[best]:.4f}, sharp {errors[0]:.4f}; {sharp[best]:.0%} of the sharpness",
 )
-plots.scored_faces(
-    {
-        "target": wanted[shown],
-        "other photo": photos[shown],
-        "blurred": blurs[best][shown],
-        "mean face": np.repeat(mean_face, len(shown), axis=0),
-    },
-    {
-        "other photo": each_error[0][shown],
-        "blurred": each_error[1][shown],
-        "mean face": each_mean[shown],
-    },
+rows = {
+    "target": wanted[shown],
+    "other photo": photos[shown],
+    "blurred": blurs[best][shown],
+    "mean face": np.repeat(mean_face, len(shown), axis=0),
+}
+scores = dict(zip(list(rows)[1:], (*each_error, each_mean), strict=True))
+plots.captioned(
+    {name: pairs.as_image(row) for name, row in rows.items()},
+    {name: [f"{score:.4f}" for score in each[shown]] for name, each in scores.items()},
 )
 
 # %% [markdown]
-# **Figure 5.16.** Pictures with their MSE: of each person, the photo in which it is most at odds with the eye. The second row is the person. The last
+# **Figure 5.18.** Pictures with their MSE: of each person, the photo in which it is most at odds with the eye. The second row is the person. The last
 # one is nobody, and by MSE the nearer of the two. A loss that averages over all that may be right asks for the blur.
 
 # %% [markdown]

@@ -10,6 +10,7 @@ from types import ModuleType
 from speculo.sources import load
 
 _ROOMS = (
+    "augmentation",
     "book",
     "card",
     "detector",

@@ -6,8 +6,8 @@ Each function changes one thing. The suspects were read in the code that publish
 
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
@@ -42,7 +42,6 @@ def trained(
     seeds: Sequence[int],
     epochs: int,
     batch_size: int = 8,
-    change: Callable[[keras.Model], None] | None = None,
 ) -> np.ndarray:
     """Train a model in memory from several seeds, and keep what each draws in the end.
 
@@ -58,9 +57,6 @@ def trained(
     batch_size : int
         Small by default: the running averages of batch normalisation follow
         the weights by steps.
-    change : callable, optional
-        Does something to the network before the training, such as
-        `without_last_relu`.
 
     Returns
     -------
@@ -69,8 +65,6 @@ def trained(
     """
     # One network for all seeds, as compiling it takes longer than some of the trainings.
     network = model.build(config)
-    if change:
-        change(network)
     network.optimizer.build(network.trainable_variables)
     fresh = [keras.ops.convert_to_numpy(each) for each in network.optimizer.variables]
     drawn = []
@@ -81,7 +75,9 @@ def trained(
             for variable, value in zip(network.optimizer.variables, fresh, strict=True):
                 variable.assign(value)
             for epoch in range(epochs):
-                training.train_epoch(network, pairs, epoch, batch_size=batch_size, seed=seed)
+                training.train_epoch(
+                    network, config, pairs, epoch, epochs, batch_size=batch_size, seed=seed
+                )
                 done = place * epochs + epoch + 1
                 spent = time.perf_counter() - begin
                 progress.update(done, len(seeds) * epochs, spent, f"Seed {seed}")
@@ -96,11 +92,6 @@ def _run(network: keras.Model, inputs: np.ndarray, batch_size: int = 64) -> np.n
         for start in range(0, len(inputs), batch_size)
     ]
     return np.concatenate(parts)
-
-
-def without_last_relu(network: keras.Model) -> None:
-    """Take the ReLU away that stands before the sigmoid. No weight changes."""
-    network.get_layer("output").input._keras_history.operation.activation = keras.activations.linear
 
 
 def some(pairs: Pairs, most: int, *, seed: int = 0) -> Pairs:
@@ -281,13 +272,22 @@ def fronts_by_sum(faces: FaceSet) -> np.ndarray:
     return order[begin].astype(np.int64)
 
 
-def with_random_poses(faces: FaceSet, *, seed: int = 0) -> FaceSet:
-    """Give each image a pose, whatever it shows: for what depends on poses alone.
+def without_chosen_fronts(faces: FaceSet) -> FaceSet:
+    """Leave out the fronts that somebody chose, so that a rule has to find others.
 
-    Yaw, pitch and roll are normal, with standard deviations of 30, 15 and 10 degrees.
+    A series with nothing else is left out.
     """
-    pose = np.random.default_rng(seed).normal(0, (30, 15, 10), (len(faces), 3))
-    return replace(faces, pose=pose.astype(np.float32))
+    kept = np.setdiff1d(np.arange(len(faces)), faces.front)
+    people, person = np.unique(faces.person[kept], return_inverse=True)
+    return FaceSet(
+        name=faces.name,
+        images=faces.images[kept],
+        person=person.astype(np.int32),
+        names=tuple(faces.names[number] for number in people),
+        pose=faces.pose[kept],
+        origin=faces.origin[kept],
+        series=np.unique(faces.series[kept], return_inverse=True)[1].astype(np.int32),
+    )
 
 
 def angles_of_fronts(faces: FaceSet, front: np.ndarray) -> np.ndarray:

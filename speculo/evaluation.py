@@ -5,7 +5,7 @@ import pandas as pd
 from sklearn.linear_model import Ridge
 
 from speculo.backend import keras
-from speculo.pairs import Pairs, Split
+from speculo.pairs import Pairs, Split, as_input
 
 RIDGE_ALPHA = 100.0
 """Penalty of the ridge regression, on pixels in 0..1."""
@@ -61,6 +61,28 @@ def baselines(pairs: Split) -> dict[str, np.ndarray]:
         "ridge regression": _ridge(inputs, targets, asked),
         "ridge, mirrored too": _ridge(*mirrored, asked),
     }
+
+
+def other_photo(pairs: Pairs) -> np.ndarray:
+    """Answer each input with the person's next photo, the front excepted.
+
+    No predictor may do so, as it needs the person's other photos: it is a
+    yardstick of how much the photos of one person differ.
+
+    Returns
+    -------
+    numpy.ndarray
+        float32 (n, height, width, 1), in 0..1. A person whose one photo besides
+        the front is the input is answered with the input.
+    """
+    chosen = np.empty(len(pairs), dtype=np.int64)
+    for number in np.unique(pairs.person):
+        mine = np.flatnonzero(pairs.person == number)
+        photos = pairs.input[mine]
+        turned = photos[photos != pairs.target[mine]]
+        following = np.searchsorted(turned, photos, side="right") % max(len(turned), 1)
+        chosen[mine] = turned[following] if len(turned) else photos
+    return as_input(pairs.faces.images[chosen])
 
 
 def squared_error(predictions: np.ndarray, pairs: Pairs) -> np.ndarray:

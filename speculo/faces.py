@@ -1,6 +1,7 @@
 """FaceSet: photographs of faces, whose they are, and how they are turned."""
 
-from dataclasses import MISSING, dataclass, fields
+from collections.abc import Sequence
+from dataclasses import MISSING, dataclass, fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -156,6 +157,72 @@ class FaceSet:
             "skipped": tuple(map(tuple, arrays.get("skipped", np.empty((0, 2))).tolist())),
         }
         return cls(**(arrays | text))
+
+
+def select(faces: FaceSet, names: Sequence[str]) -> FaceSet:
+    """Take some people out of a FaceSet, with all their photos, in the order of the FaceSet.
+
+    Raises
+    ------
+    ValueError
+        If somebody is not in it: the message names them.
+    """
+    chosen = np.flatnonzero(np.isin(faces.names, names))
+    if unknown := sorted(set(names) - set(faces.names)):
+        raise ValueError(f"{faces.name} has nobody named {', '.join(unknown)}")
+    index = np.flatnonzero(np.isin(faces.person, chosen))
+    place = np.full(len(faces) + 1, -1)  # the last one is where a front of -1 looks
+    place[index] = np.arange(len(index))
+    return replace(
+        faces,
+        images=faces.images[index],
+        person=np.searchsorted(chosen, faces.person[index]).astype(np.int32),
+        names=tuple(faces.names[number] for number in chosen),
+        pose=faces.pose[index],
+        origin=faces.origin[index],
+        series=faces.series[index],
+        front=place[faces.front[index]],
+        skipped=(),
+    )
+
+
+def join(*sets: FaceSet) -> FaceSet:
+    """Put the people of several FaceSets into one, named after all of them: ``"orl+heads"``.
+
+    Raises
+    ------
+    ValueError
+        If the images differ in size, or if two sets have a person of the same name.
+    """
+    sizes = {each.images.shape[1:] for each in sets}
+    if len(sizes) != 1:
+        raise ValueError(f"The images to join have sizes {sorted(sizes)}, expected one size")
+    names = [name for each in sets for name in each.names]
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise ValueError(f"More than one of the sets to join has {', '.join(twice)}")
+
+    def joined(field: str) -> np.ndarray:
+        return np.concatenate([getattr(each, field) for each in sets])
+
+    def counted_on(field: str, counts: list[int]) -> np.ndarray:
+        begins = np.cumsum([0, *counts[:-1]])
+        pieces = [
+            np.where(values < 0, values, values + begin).astype(values.dtype)
+            for values, begin in zip([getattr(each, field) for each in sets], begins, strict=True)
+        ]
+        return np.concatenate(pieces)
+
+    return FaceSet(
+        name="+".join(each.name for each in sets),
+        images=joined("images"),
+        person=counted_on("person", [len(each.names) for each in sets]),
+        names=tuple(names),
+        pose=joined("pose"),
+        origin=joined("origin"),
+        series=counted_on("series", [int(each.series.max()) + 1 for each in sets]),
+        front=counted_on("front", [len(each) for each in sets]),
+        skipped=tuple(each for one in sets for each in one.skipped),
+    )
 
 
 def angle_from_front(pose: np.ndarray) -> np.ndarray:

@@ -1,15 +1,15 @@
 """Speculo-v8 and its relatives: what the model card says, built in Keras."""
 
+import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 
 from speculo.backend import keras
 
 KERNEL = 3
-DROPOUT = 0.1
-LATENT_DROPOUT = 0.2
+MEAN_FACE = "mean_face"
 
 # The card's layers are numbered as Keras numbers those of the second model of a session.
 EARLIER_MODELS = 1
@@ -59,6 +59,93 @@ class Config:
             )
 
 
+@dataclass(frozen=True)
+class Mended(Config):
+    """A card's parameters, and named changes beyond them.
+
+    Each change is a field, and what it defaults to is v8 as published: a
+    `Mended` without changes is built and trained like its `Config`, to the bit.
+
+    Attributes
+    ----------
+    output_relu : bool
+        A ReLU before the last sigmoid. With it no output is below 0.5.
+    mean_face : bool
+        A bias of its own for each output pixel. Training starts it at the mean
+        front of the train people.
+    momentum : float
+        Of the running averages of batch normalisation.
+    dropout : float
+        Share of the values dropped after each convolution.
+    latent_dropout : float
+        Share dropped before the latent.
+    halvings : int, optional
+        How many of the convolutions, from the first on, halve the picture. All
+        by default, which leaves v8 one pixel of 64 channels before its 4096
+        latents. Two leave 8 x 8 x 64, as many numbers as there are latents.
+    fronts : int
+        Train towards the mean of so many photos, the most frontal ones of each
+        person. Errors are still those against the front alone.
+    mirror : bool
+        Train on mirror images too, input and target together.
+    shift, turn, zoom : float
+        Move input and target together, by so many pixels, degrees and share of
+        the size: each the standard deviation of a normal distribution.
+    light : float
+        Make input and target brighter or darker together: the standard
+        deviation of the logarithm of the gain.
+    schedule : str
+        Of the learning rate: ``"constant"``, or ``"cosine"``, which falls to
+        zero over all epochs.
+    average : float
+        Decay of the running average of the weights over steps. The test loss
+        and the best weights are those of the average. 0 keeps none.
+
+    Raises
+    ------
+    ValueError
+        If a value is out of its range: the message names it.
+    """
+
+    output_relu: bool = True
+    mean_face: bool = False
+    momentum: float = 0.99
+    dropout: float = 0.1
+    latent_dropout: float = 0.2
+    halvings: int | None = None
+    fronts: int = 1
+    mirror: bool = False
+    shift: float = 0.0
+    turn: float = 0.0
+    zoom: float = 0.0
+    light: float = 0.0
+    schedule: str = "constant"
+    average: float = 0.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for field in ("momentum", "dropout", "latent_dropout", "average"):
+            if not 0 <= getattr(self, field) < 1:
+                raise ValueError(f"{field} is {getattr(self, field)}, expected 0 or more, below 1")
+        for field in ("shift", "turn", "zoom", "light"):
+            if getattr(self, field) < 0:
+                raise ValueError(f"{field} is {getattr(self, field)}, expected 0 or more")
+        if self.halvings is not None and not 1 <= self.halvings <= len(self.filters):
+            raise ValueError(
+                f"halvings is {self.halvings}, expected 1 to {len(self.filters)}, "
+                "one for each convolution at most"
+            )
+        if self.fronts < 1:
+            raise ValueError(f"fronts is {self.fronts}, expected 1 or more")
+        if self.schedule not in SCHEDULES:
+            raise ValueError(
+                f"schedule is {self.schedule!r}, expected one of {', '.join(SCHEDULES)}"
+            )
+
+
+SCHEDULES = ("constant", "cosine")
+"""Courses of the learning rate over a training."""
+
 V8 = Config(
     name="Speculo-v8",
     optimizer="adam",
@@ -73,16 +160,68 @@ V8 = Config(
 V7 = replace(V8, name="Speculo-v7", loss="binary_crossentropy")
 """Model 7: the same network, trained with binary cross-entropy."""
 
+V8_MENDED = Mended(
+    **asdict(V8)
+    | {
+        "name": "Speculo-v8-mended",
+        "output_relu": False,
+        "mean_face": True,
+        "momentum": 0.9,
+        "dropout": 0.0,
+        "latent_dropout": 0.0,
+        "halvings": 2,
+        "mirror": True,
+        "shift": 2.0,
+        "turn": 5.0,
+        "zoom": 0.05,
+        "schedule": "cosine",
+        "average": 0.99,
+    }
+)
+"""Model 8 with every change that chapter 06 found to help, and the card's own parameters."""
+
+
+def with_changes(config: Config) -> Mended:
+    """Give a config its fields for changes, each as published where it has none."""
+    return config if isinstance(config, Mended) else Mended(**asdict(config))
+
+
+def narrowed(config: Config, divisor: int) -> Config:
+    """Divide the channels and the latents of a config: a `divisor` of 4 costs about a 16th.
+
+    Returns
+    -------
+    Config
+        Of the same class, with ``-4th`` or the like after its name.
+
+    Raises
+    ------
+    ValueError
+        If they cannot be divided without remainder.
+    """
+    if divisor < 1 or any(n % divisor for n in (*config.filters, config.latent_size)):
+        raise ValueError(
+            f"divisor is {divisor}, expected one that divides {config.filters} "
+            f"and {config.latent_size}"
+        )
+    return replace(
+        config,
+        name=f"{config.name}-{divisor}th",
+        filters=tuple(n // divisor for n in config.filters),
+        latent_size=config.latent_size // divisor,
+    )
+
 
 def build(config: Config, *, precision: str = "float32", seed: int | None = None) -> keras.Model:
     """Build and compile the network that a card describes.
 
-    As published, with the ReLU of the last convolution before the sigmoid: no
-    output can be below 0.5. Chapter 02 shows it, layer by layer.
+    A plain `Config` is built as published, with the ReLU of the last convolution
+    before the sigmoid: no output can be below 0.5. Chapter 02 shows it, layer by
+    layer. A `Mended` is built with its changes.
 
     Parameters
     ----------
-    config : Config
+    config : Config or Mended
     precision : str
         A Keras dtype policy: ``"float32"``, ``"mixed_bfloat16"`` or
         ``"mixed_float16"``. Weights and output are float32 in each.
@@ -100,52 +239,95 @@ def build(config: Config, *, precision: str = "float32", seed: int | None = None
         keras.utils.set_random_seed(seed)
     layers = keras.layers
     policy = keras.dtype_policies.get(precision)
+    config = with_changes(config)
     number = _numbers(config)
     bottleneck = _bottleneck(config)
+    halves = [place < _halvings(config) for place in range(len(config.filters))]
 
     x = inputs = keras.Input(config.input_shape, name="input")
-    for filters in config.filters:
+    for filters, halve in zip(config.filters, halves, strict=True):
         x = layers.Conv2D(
             filters, KERNEL, padding="same", activation="relu", name=number("conv2d"), dtype=policy
         )(x)
-        x = layers.MaxPooling2D(2, padding="same", name=number("max_pooling2d"), dtype=policy)(x)
-        x = layers.Dropout(DROPOUT, name=number("dropout"), dtype=policy)(x)
+        if halve:
+            x = layers.MaxPooling2D(2, padding="same", name=number("max_pooling2d"), dtype=policy)(
+                x
+            )
+        x = layers.Dropout(config.dropout, name=number("dropout"), dtype=policy)(x)
 
     x = layers.Flatten(name=number("flatten"), dtype=policy)(x)
-    x = layers.Dropout(LATENT_DROPOUT, name=number("dropout"), dtype=policy)(x)
+    x = layers.Dropout(config.latent_dropout, name=number("dropout"), dtype=policy)(x)
     x = layers.Dense(config.latent_size, name="latent_space", dtype=policy)(x)
     x = layers.Dense(int(np.prod(bottleneck)), name=number("dense"), dtype=policy)(x)
     x = layers.Reshape(bottleneck, name=number("reshape"), dtype=policy)(x)
 
-    for filters in reversed(config.filters):
+    for filters, double in zip(config.filters[::-1], halves[::-1], strict=True):
         x = layers.Conv2DTranspose(
             filters,
             KERNEL,
-            strides=2,
+            strides=2 if double else 1,
             padding="same",
             activation="relu",
             name=number("conv2d_transpose"),
             dtype=policy,
         )(x)
-        x = layers.BatchNormalization(name=number("batch_normalization"), dtype=policy)(x)
-        x = layers.Dropout(DROPOUT, name=number("dropout"), dtype=policy)(x)
+        x = layers.BatchNormalization(
+            momentum=config.momentum, name=number("batch_normalization"), dtype=policy
+        )(x)
+        x = layers.Dropout(config.dropout, name=number("dropout"), dtype=policy)(x)
 
     x = layers.Conv2DTranspose(
         config.input_shape[-1],
         KERNEL,
         padding="same",
-        activation="relu",
+        activation="relu" if config.output_relu else None,
         name=number("conv2d_transpose"),
         dtype=policy,
     )(x)
+    if config.mean_face:
+        x = PixelBias(name=MEAN_FACE, dtype="float32")(x)
     outputs = layers.Activation("sigmoid", name="output", dtype="float32")(x)
 
     model = keras.Model(inputs, outputs, name=config.name)
-    optimizer = keras.optimizers.get(
-        {"class_name": config.optimizer, "config": {"learning_rate": config.learning_rate}}
-    )
+    settings = {"learning_rate": config.learning_rate}
+    if config.average:
+        settings |= {"use_ema": True, "ema_momentum": config.average}
+    optimizer = keras.optimizers.get({"class_name": config.optimizer, "config": settings})
     model.compile(optimizer=optimizer, loss=config.loss)
     return model
+
+
+class PixelBias(keras.layers.Layer):
+    """Add a number of its own to each pixel."""
+
+    def build(self, shape: tuple) -> None:
+        """Make the numbers, zero at first."""
+        self.bias = self.add_weight(shape=shape[1:], initializer="zeros", name="bias")
+
+    def call(self, inputs):  # noqa: ANN001, ANN201 - a tensor of the backend
+        """Add them."""
+        return inputs + self.bias
+
+
+def start_at(model: keras.Model, face: np.ndarray) -> None:
+    """Let a model with ``mean_face`` begin with a face: what it draws where the rest says nothing.
+
+    Parameters
+    ----------
+    model : keras.Model
+        What `build` returned.
+    face : numpy.ndarray
+        float32 (height, width, 1), in 0..1.
+    """
+    inside = np.clip(face, 0.02, 0.98)  # a sigmoid reaches neither 0 nor 1
+    model.get_layer(MEAN_FACE).bias.assign(np.log(inside / (1 - inside)))
+
+
+def learning_rate(config: Config, done: float) -> float:
+    """The learning rate when a share `done` of all steps, from 0 to 1, is behind."""
+    if with_changes(config).schedule == "constant":
+        return config.learning_rate
+    return config.learning_rate * (1 + math.cos(math.pi * done)) / 2
 
 
 def encoder(model: keras.Model) -> keras.Model:
@@ -205,9 +387,13 @@ def part(layer: keras.layers.Layer, model: keras.Model) -> str:
     return "latent" if position <= place(keras.layers.Reshape) else "decoder"
 
 
-def _bottleneck(config: Config) -> tuple[int, int, int]:
+def _halvings(config: Mended) -> int:
+    return len(config.filters) if config.halvings is None else config.halvings
+
+
+def _bottleneck(config: Mended) -> tuple[int, int, int]:
     """Shape after the last pooling: 1 x 1 x 64 for the card's models."""
-    step = 2 ** len(config.filters)
+    step = 2 ** _halvings(config)
     height, width, _ = config.input_shape
     return height // step, width // step, config.filters[-1]
 

@@ -4,6 +4,7 @@ The input is any photo of a person, the target the most frontal photo of the
 same person. Images are stored once; a pair is two indices.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -115,6 +116,23 @@ def fronts(faces: FaceSet) -> np.ndarray:
     numpy.ndarray
         int64, shape (n,): for each image the index of its target.
     """
+    return several_fronts(faces, 1)[:, 0]
+
+
+def several_fronts(faces: FaceSet, count: int) -> np.ndarray:
+    """Find the `count` most frontal images for each image, best first, as `fronts` finds the first.
+
+    Parameters
+    ----------
+    faces : FaceSet
+    count : int
+
+    Returns
+    -------
+    numpy.ndarray
+        int64, shape (n, count). The front fills the row where somebody chose
+        it; in a series with fewer photos the last one fills it.
+    """
     series = faces.series
     angle = angle_from_front(faces.pose)
     known = np.isfinite(angle)
@@ -125,8 +143,10 @@ def fronts(faces: FaceSet) -> np.ndarray:
     if plain.any():
         distance[plain] = asymmetry(faces.images if plain.all() else faces.images[plain])
     order = np.lexsort((distance, series))  # stable: by series, then by distance
-    begin = np.searchsorted(series[order], series)
-    return np.where(faces.front >= 0, faces.front, order[begin]).astype(np.int64)
+    begin, end = (np.searchsorted(series[order], series, side) for side in ("left", "right"))
+    place = np.minimum(begin[:, None] + np.arange(count), end[:, None] - 1)
+    front = faces.front[:, None]
+    return np.where(front >= 0, front, order[place]).astype(np.int64)
 
 
 def gallery_only(faces: FaceSet) -> tuple[str, ...]:
@@ -170,6 +190,67 @@ def split(faces: FaceSet, *, test: float = 0.2, seed: int = 0) -> Split:
         raise ValueError(f"test is {test}, expected a share of the people between 0 and 1")
     held_out = min(max(round(len(paired) * test), 1), len(paired) - 1)
     chosen = paired[np.random.default_rng(seed).permutation(len(paired))[:held_out]]
+    return _held_out(faces, paired, chosen)
+
+
+def split_by_names(faces: FaceSet, test: Sequence[str]) -> Split:
+    """Pair every image with its front, and keep these people apart.
+
+    People with one photo are on neither side (see `gallery_only`).
+
+    Parameters
+    ----------
+    faces : FaceSet
+    test : sequence of str
+        Names of the people to hold out. All others are trained on.
+
+    Returns
+    -------
+    Split
+
+    Raises
+    ------
+    ValueError
+        If somebody in `test` is not there or has one photo only, if nobody
+        is held out, or if nobody is left to train on.
+    """
+    counts = np.bincount(faces.person, minlength=len(faces.names))
+    paired = np.flatnonzero(counts > 1)
+    if unknown := sorted(set(test) - {faces.names[number] for number in paired}):
+        raise ValueError(
+            f"test names {', '.join(unknown)}, but {faces.name} has nobody of that name with two photos"
+        )
+    chosen = np.flatnonzero(np.isin(faces.names, test))
+    if not 0 < len(chosen) < len(paired):
+        raise ValueError(
+            f"test names {len(chosen)} of {len(paired)} people, expected some on each side"
+        )
+    return _held_out(faces, paired, chosen)
+
+
+def folds(faces: FaceSet, count: int = 4) -> list[Split]:
+    """Split the people for cross-validation: each is held out once, in the order of the FaceSet.
+
+    Parameters
+    ----------
+    faces : FaceSet
+        Of the people to choose on; ``faces.select`` leaves out those of the last test.
+    count : int
+        How many folds, 2 or more.
+
+    Raises
+    ------
+    ValueError
+        If there are fewer people than folds, or fewer than two folds.
+    """
+    paired = np.flatnonzero(np.bincount(faces.person, minlength=len(faces.names)) > 1)
+    if not 2 <= count <= len(paired):
+        raise ValueError(f"count is {count}, expected 2 to {len(paired)}, the number of people")
+    return [_held_out(faces, paired, chosen) for chosen in np.array_split(paired, count)]
+
+
+def _held_out(faces: FaceSet, paired: np.ndarray, chosen: np.ndarray) -> Split:
+    """Pair the photos of the people in `paired`, those of `chosen` to be tested on."""
     target = fronts(faces)
     train_index, test_index = (
         np.flatnonzero(np.isin(faces.person, side))

@@ -227,15 +227,35 @@ def prepare(
         If more than a tenth of the photos are bad: the message names them.
     """
     key = _key(read, (VERSION, name, str(root), size, sorted(options.items())))
+    return keep(name, f"{size}-{key}", lambda folder: _write(folder, root, find(), size, layout))
+
+
+def keep(name: str, key: str, write: Callable[[Path], None]) -> FaceSet:
+    """Open a FaceSet from the cache, or write it there first.
+
+    Parameters
+    ----------
+    name : str
+        Name of the FaceSet.
+    key : str
+        Tells it from others of that name.
+    write : callable
+        Makes the folder: a ``.npy`` of each field of a FaceSet but the name.
+
+    Returns
+    -------
+    FaceSet
+        Its images are read-only and memory-mapped.
+    """
     words = re.sub(r"[^A-Za-z0-9._-]+", "-", name)[:40].strip("-.")
-    folder = files.home() / "build" / "cache" / f"{words}-{size}-{key}"
+    folder = files.home() / "build" / "cache" / f"{words}-{key}"
     try:
         return _open(name, folder)
     except FileNotFoundError:
         shutil.rmtree(folder, ignore_errors=True)
     except (ValueError, OSError):  # damaged from outside: made anew
         shutil.rmtree(folder)
-    _write(folder, root, find(), size, layout)
+    write(folder)
     return _open(name, folder)
 
 

@@ -17,7 +17,7 @@ import hashlib
 import json
 import re
 import warnings
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 import matplotlib.figure
@@ -31,6 +31,9 @@ from speculo.pairs import Split
 HISTORY = ("epoch", "loss", "val_loss", "images_per_second", "seconds")
 """Columns of ``history.csv``. Losses are of the run's loss function, seconds are of the
 whole epoch, and images per second are of its training steps alone."""
+
+RECORDED = files.PROJECT / "data" / "recorded"
+"""The runs that came with the book."""
 
 NO_RUN = (
     "There is no finished run {name!r} in {folder}. "
@@ -77,10 +80,11 @@ class Run:
     @property
     def config(self) -> model.Config:
         """The parameters that the run was trained with."""
-        values = self.record["config"]
-        return model.Config(
-            **{key: tuple(v) if isinstance(v, list) else v for key, v in values.items()}
-        )
+        values = {
+            key: tuple(v) if isinstance(v, list) else v for key, v in self.record["config"].items()
+        }
+        plain = set(values) == {field.name for field in fields(model.Config)}
+        return (model.Config if plain else model.Mended)(**values)
 
     @property
     def history(self) -> pd.DataFrame:
@@ -159,7 +163,17 @@ class Run:
         ------
         FileNotFoundError
             If the run has no weights that can be read.
+        ValueError
+            If the run came with the book, and the weights are not those that
+            its record gives the SHA-256 of.
         """
+        for name, expected in self.record.get("sha256", {}).items():
+            found = hashlib.sha256((self.path / name).read_bytes()).hexdigest()
+            if found != expected:
+                raise ValueError(
+                    f"{self.path / name} has SHA-256 {found}, expected {expected}: "
+                    "it is not the file that came with the book. Get it again (git checkout)"
+                )
         arrays = self.first_readable("best.npz", "last.npz", "previous.npz")
         if arrays is None:
             raise FileNotFoundError(f"No weights can be read in {self.path}. Train the run again")
@@ -262,3 +276,29 @@ def open(name: str) -> Run:
     if not run.epochs:
         raise FileNotFoundError(NO_RUN.format(name=name, folder=run.path.parent))
     return run
+
+
+def recorded(name: str) -> Run:
+    """A run that came with the book: results of a training too long for its chapters.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is none of that name: the message lists them.
+    """
+    run = Run(RECORDED / at(name).name)
+    if not run.record:
+        known = ", ".join(sorted(path.parent.name for path in RECORDED.glob("*/run.json")))
+        raise FileNotFoundError(f"There is no run {name!r} in {RECORDED}, only: {known or 'none'}")
+    return run
+
+
+def finished() -> list[Run]:
+    """Every run that has weights to draw with: the reader's own first, then those of the book."""
+    own = files.home() / "runs"
+    return [
+        Run(path.parent)
+        for folder in (own, RECORDED)
+        for path in sorted(folder.glob("*/best.npz"))
+        if (path.parent / "run.json").is_file()
+    ]

@@ -1,23 +1,25 @@
 """Training that can be stopped at any moment and goes on as if it had not been.
 
-The order of the pairs in epoch e, and its dropout masks, follow from (seed, e)
-alone. The state is written after each epoch. So a run that was killed goes on
-from its last full epoch and, on the same CPU, ends with the same weights, bit
-for bit.
+The order of the pairs in epoch e, its dropout masks and what augmentation makes of
+the pairs follow from (seed, e) alone. The state is written after each epoch. So a
+run that was killed goes on from its last full epoch and, on the same CPU, ends with
+the same weights, bit for bit.
 """
 
 import importlib.metadata
 import platform
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import numpy as np
 import pandas as pd
 from PIL import Image
 
 from speculo import device, files, model, runs
+from speculo.augmentation import augment
 from speculo.backend import keras
-from speculo.pairs import Pairs, Split, as_image, examples
+from speculo.pairs import Pairs, Split, as_image, as_input, examples, several_fronts
 from speculo.progress import Progress
 from speculo.runs import Run
 
@@ -44,13 +46,14 @@ def train(
 
     Parameters
     ----------
-    config : Config
+    config : Config or Mended
     pairs : Split
         Train pairs to learn from, test pairs for the validation loss.
     run : Run
         Where it is kept, from ``runs.at(name)``.
     epochs : int
-        How many in all, those of earlier calls included.
+        How many in all, those of earlier calls included. Where the learning
+        rate falls over the training, it is a setting of the run like others.
     batch_size : int
         Pairs in a step.
     seed : int
@@ -87,12 +90,16 @@ def train(
     begun = run.record
     chosen = device.precision(precision or begun.get("settings", {}).get("precision"))
     settings = _settings(pairs, batch_size, seed, chosen)
+    if model.with_changes(config).schedule != "constant":
+        settings["epochs"] = epochs
     _refuse_other_settings(run, config, settings)
     if run.epochs >= epochs and begun.get("status") == "finished":
         print(f"Run {run.name} has {run.epochs} epochs already: nothing to train.")
         return run
 
     network = model.build(config, precision=chosen, seed=seed)
+    if model.with_changes(config).mean_face:
+        model.start_at(network, _mean_front(pairs.train))
     network.optimizer.build(network.trainable_variables)
     state = run.first_readable("last.npz", "previous.npz")
     done = _restore(network, state) if state else 0
@@ -113,7 +120,7 @@ def train(
     with Progress(unit="img") as progress:
         try:
             for epoch in range(done, epochs):
-                _train_epoch(network, pairs, run, progress, epoch, epochs, batch_size, seed)
+                _train_epoch(network, config, pairs, run, progress, epoch, epochs, batch_size, seed)
                 if on_epoch:
                     on_epoch(run)
         except KeyboardInterrupt:
@@ -127,22 +134,27 @@ def train(
 
 def train_epoch(
     network: keras.Model,
+    config: model.Config,
     pairs: Pairs,
     epoch: int,
+    epochs: int,
     *,
     batch_size: int,
     seed: int,
     on_step: Callable[[int, float], None] | None = None,
 ) -> float:
-    """Train a model for one epoch, in memory. Order and dropout follow from (seed, epoch) alone.
+    """Train a model for one epoch, in memory: all that is random follows from (seed, epoch) alone.
 
     Parameters
     ----------
     network : keras.Model
-        From ``model.build``. It is changed.
+        From ``model.build(config)``. It is changed.
+    config : Config
     pairs : Pairs
     epoch : int
         Counted from 0.
+    epochs : int
+        How many there will be, which a schedule of the learning rate asks for.
     batch_size, seed : int
     on_step : callable, optional
         Called after each step with the pairs done and the mean loss so far.
@@ -154,11 +166,16 @@ def train_epoch(
     """
     order = np.random.default_rng([seed, epoch]).permutation(len(pairs))
     _seed_dropout(network, seed, epoch)
+    several = several_fronts(pairs.faces, model.with_changes(config).fronts)
+    rng = np.random.default_rng([seed, epoch, 1])  # apart from the one that drew the order
     # Steps are made one by one: `fit` took up to twice as long to let go of its iterator.
     total = 0.0
     for start in range(0, len(order), batch_size):
         index = order[start : start + batch_size]
-        total += float(network.train_on_batch(*pairs.batch(index))) * len(index)
+        rate = model.learning_rate(config, (epoch + start / len(order)) / epochs)
+        network.optimizer.learning_rate = rate
+        inputs, targets = augment(*_batch(pairs, index, several), config, rng)
+        total += float(network.train_on_batch(inputs, targets)) * len(index)
         done = start + len(index)
         if on_step:
             on_step(done, total / done)
@@ -167,6 +184,7 @@ def train_epoch(
 
 def _train_epoch(
     network: keras.Model,
+    config: model.Config,
     pairs: Split,
     run: Run,
     progress: Progress,
@@ -189,10 +207,17 @@ def _train_epoch(
             f"loss {loss:.4f}{before}",
         )
 
-    loss = train_epoch(network, pairs.train, epoch, batch_size=batch_size, seed=seed, on_step=show)
+    loss = train_epoch(
+        network,
+        config,
+        pairs.train,
+        epoch,
+        epochs,
+        batch_size=batch_size,
+        seed=seed,
+        on_step=show,
+    )
     seconds = time.perf_counter() - begin
-    val_loss = _validate(network, pairs.test, batch_size)
-
     weights = runs.get_weights(network) | {"epoch": np.array(epoch + 1)}
     optimizer = {
         # by number: Keras names the optimizers of a session one after the other
@@ -200,9 +225,12 @@ def _train_epoch(
         for number, variable in enumerate(network.optimizer.variables)
     }
     files.write_arrays(run.path / "next.npz", weights | optimizer)
-    if not (history["val_loss"] <= val_loss).any():
-        files.write_arrays(run.path / "best.npz", weights)
-    _write_snapshot(network, pairs.test, run, epoch + 1)
+    with _averaged(network, config):
+        val_loss = _validate(network, pairs.test, batch_size)
+        if not (history["val_loss"] <= val_loss).any():
+            weights = runs.get_weights(network) | {"epoch": np.array(epoch + 1)}
+            files.write_arrays(run.path / "best.npz", weights)
+        _write_snapshot(network, pairs.test, run, epoch + 1)
     row = {
         "epoch": epoch + 1,
         "loss": loss,
@@ -222,6 +250,35 @@ def _train_epoch(
     )
 
 
+@contextmanager
+def _averaged(network: keras.Model, config: model.Config) -> Iterator[None]:
+    """Put the running average of the weights in their place for a while, where there is one."""
+    if not model.with_changes(config).average:
+        yield
+        return
+    trained = [keras.ops.convert_to_numpy(weight) for weight in network.trainable_variables]
+    network.optimizer.finalize_variable_values(network.trainable_variables)
+    yield
+    for weight, value in zip(network.trainable_variables, trained, strict=True):
+        weight.assign(value)
+
+
+def _batch(pairs: Pairs, index: np.ndarray, several: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Inputs and targets of some pairs; a target is the mean of several fronts, where config says so."""
+    inputs, targets = pairs.batch(index)
+    if several.shape[1] > 1:
+        images = pairs.faces.images
+        targets = np.mean(
+            [as_input(images[each]) for each in several[pairs.input[index]].T], axis=0
+        )
+    return inputs, targets
+
+
+def _mean_front(pairs: Pairs) -> np.ndarray:
+    """Mean front of the people, float32 (height, width, 1): each front counts once."""
+    return pairs.batch(np.unique(pairs.target, return_index=True)[1])[1].mean(axis=0)
+
+
 def _validate(network: keras.Model, test: Pairs, batch_size: int) -> float:
     """Mean loss over all test pairs."""
     total = 0.0
@@ -233,7 +290,11 @@ def _validate(network: keras.Model, test: Pairs, batch_size: int) -> float:
 
 def _seed_dropout(network: keras.Model, seed: int, epoch: int) -> None:
     """Put the random state of each dropout layer to where (seed, epoch) says."""
-    layers = [layer for layer in network.layers if isinstance(layer, keras.layers.Dropout)]
+    layers = [
+        layer
+        for layer in network.layers
+        if isinstance(layer, keras.layers.Dropout) and layer.rate  # without a rate it has no state
+    ]
     states = np.random.SeedSequence([seed, epoch]).generate_state(2 * len(layers)) >> 1
     for layer, state in zip(layers, states.reshape(-1, 2), strict=True):
         layer.seed_generator.state.assign(state)

@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from speculo import diagnosis, evaluation, model, pairs
+from speculo import diagnosis, evaluation, files, model, pairs, runs, training
 from speculo.backend import keras
 from speculo.faces import angle_from_front
 from speculo.pairs import Pairs, Split
@@ -33,18 +33,20 @@ def test_a_seed_gives_the_same_drawings_alone_and_among_others(tiny, few):
     assert np.array_equal(train(tiny, few, seeds=[1])[0], both[1])
 
 
-def test_without_the_last_relu_the_same_weights_draw_dark_pixels(network, few):
-    before = [np.array(each) for each in network.get_weights()]
-    inputs, _ = few.test.batch()
-    assert keras.ops.convert_to_numpy(network(inputs)).min() >= diagnosis.FLOOR
-    diagnosis.without_last_relu(network)
-    assert keras.ops.convert_to_numpy(network(inputs)).min() < diagnosis.FLOOR
-    assert all(map(np.array_equal, before, network.get_weights()))
+def test_a_changed_model_starts_from_the_same_weights_and_draws_dark_pixels(tiny, few):
+    published = train(tiny, few, seeds=[0], epochs=1)
+    changed = replace(model.with_changes(tiny), output_relu=False)
+    assert train(changed, few, seeds=[0], epochs=1).min() < diagnosis.FLOOR <= published.min()
+    one, other = (model.build(each, seed=0).get_weights() for each in (tiny, changed))
+    assert all(map(np.array_equal, one, other))
 
 
-def test_the_change_holds_in_training(tiny, few):
-    changed = train(tiny, few, seeds=[0], epochs=1, change=diagnosis.without_last_relu)
-    assert changed.min() < diagnosis.FLOOR <= train(tiny, few, seeds=[0], epochs=1).min()
+def test_in_memory_as_in_a_run(tiny, few):
+    run = training.train(tiny, few, runs.at("a"), epochs=2, batch_size=8, precision="float32")
+    last = model.build(tiny)
+    runs.set_weights(last, files.read_arrays(run.path / "last.npz"))
+    drawn = train(tiny, few, seeds=[0])[0]
+    assert drawn == pytest.approx(evaluation.predict(last, few.test), abs=1e-5)
 
 
 def test_some_pairs_are_drawn_in_their_order(every):
@@ -134,15 +136,23 @@ def test_in_a_sum_opposite_angles_cancel(few):
     assert angles == pytest.approx(np.full(5, angle_from_front(pose[1:2])[0]))
 
 
-def test_random_poses_are_of_the_seed_and_no_rule_beats_the_rotation(orl):
-    posed = diagnosis.with_random_poses(orl, seed=3)
-    assert posed.has_pose
-    assert np.array_equal(posed.pose, diagnosis.with_random_poses(orl, seed=3).pose)
+def test_no_rule_beats_the_rotation(orl):
+    pose = np.random.default_rng(0).normal(0, (30, 15, 10), (len(orl), 3))
+    posed = replace(orl, pose=pose.astype(np.float32))
     best, other = (
         diagnosis.angles_of_fronts(posed, front)
         for front in (pairs.fronts(posed), diagnosis.fronts_by_sum(posed))
     )
     assert len(best) == 40 and np.all(best <= other) and np.any(best < other)
+
+
+def test_chosen_fronts_are_left_out_and_nothing_else(orl):
+    front = np.where(orl.person < 3, orl.person * 10, -1).astype(np.int64)
+    kept = diagnosis.without_chosen_fronts(replace(orl, front=front))
+    assert len(kept) == 397 and kept.names == orl.names and np.all(kept.front == -1)
+    assert "ORL_faces/s2/1.pgm" not in kept.origin and "ORL_faces/s2/2.pgm" in kept.origin
+    assert np.array_equal(kept.images, orl.images[np.isin(orl.origin, kept.origin)])
+    assert diagnosis.without_chosen_fronts(orl).origin.tolist() == orl.origin.tolist()
 
 
 def test_frame_100_comes_before_frame_99():

@@ -59,3 +59,15 @@ def test_predict_does_not_depend_on_the_batch_size(tiny, few):
     one, other = (evaluation.predict(network, few.test, batch_size=size) for size in (3, 64))
     assert one.shape == (10, 32, 32, 1) and one.dtype == np.float32
     assert one == pytest.approx(other, abs=1e-5)
+
+
+def test_the_other_photo_is_of_the_same_person_and_neither_input_nor_front(last_eight):
+    test = last_eight.test
+    answered = pairs.as_image(evaluation.other_photo(test))
+    images = test.faces.images
+    for number in range(0, len(test), 7):
+        (source,) = np.flatnonzero((images == answered[number]).all(axis=(1, 2)))
+        assert test.faces.person[source] == test.person[number]
+        assert source not in (test.input[number], test.target[number])
+    error = evaluation.squared_error(evaluation.other_photo(test), test).mean()
+    assert error == pytest.approx(0.0184, abs=5e-5)

@@ -11,10 +11,12 @@ import pytest
 import yaml
 from conftest import ROOT
 
-from speculo import book
+from speculo import book, runs
 
 CHAPTERS = book.chapters()
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+ARRAYS = {"data/recorded/mended-small/best.npz", "speculo/sources/heads/heads.npz"}
+"""Weights, and the meshes of heads: no photographs."""
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
@@ -119,5 +121,16 @@ def test_no_photograph_is_in_the_repository():
     names = subprocess.run(
         ["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True
     ).stdout.split()
-    assert not [name for name in names if name.endswith((".jpg", ".jpeg", ".pgm", ".npz", ".h5"))]
-    assert all(name.startswith("img/") for name in names if name.endswith(".png"))
+    assert not [name for name in names if name.endswith((".jpg", ".jpeg", ".pgm", ".h5"))]
+    assert {name for name in names if name.endswith(".npz")} <= ARRAYS
+    places = r"img/|data/recorded/[\w.-]+/img/"
+    assert all(re.match(places, name) for name in names if name.endswith(".png"))
+
+
+def test_what_is_recorded_is_small_and_says_what_it_is():
+    for record in (ROOT / "data" / "recorded").glob("*/run.json"):
+        run = runs.recorded(record.parent.name)
+        assert run.config.name and (run.path / "README.md").is_file()
+        assert sum(path.stat().st_size for path in run.path.rglob("*")) < 8e6
+        for name in run.record.get("sha256", {}):
+            assert (run.path / name).stat().st_size <= 5e6

@@ -1,3 +1,4 @@
+import hashlib
 import json
 from dataclasses import replace
 
@@ -94,3 +95,36 @@ def test_a_file_is_written_whole_or_not_at_all(tmp_path):
         part.write_text("half")
         raise RuntimeError
     assert path.read_text() == "old" and list(path.parent.iterdir()) == [path]
+
+
+@pytest.fixture
+def book_s(trained, tmp_path, monkeypatch):
+    """The run, as one that came with the book."""
+    folder = tmp_path / "recorded"
+    monkeypatch.setattr(runs, "RECORDED", folder)
+    folder.mkdir()
+    (trained.path).rename(folder / "shipped")
+    return runs.recorded("shipped")
+
+
+def test_a_recorded_run_is_found_and_another_is_not(book_s):
+    assert book_s.epochs == 1 and book_s.model()
+    with pytest.raises(FileNotFoundError, match="no run 'other'.*only: shipped"):
+        runs.recorded("other")
+
+
+def test_recorded_weights_are_checked(book_s):
+    weights = book_s.path / "best.npz"
+    digest = hashlib.sha256(weights.read_bytes()).hexdigest()
+    book_s.write_record(book_s.record | {"sha256": {"best.npz": digest}})
+    assert book_s.model()
+    arrays = files.read_arrays(weights)
+    files.write_arrays(weights, arrays | {"epoch": np.array(9)})
+    with pytest.raises(ValueError, match="best.npz has SHA-256 .* expected " + digest):
+        book_s.model()
+
+
+def test_finished_runs_are_the_reader_s_own_and_those_of_the_book(book_s, tiny, few):
+    training.train(tiny, few, runs.at("own"), epochs=1, precision="float32")
+    runs.at("begun").write_record({})
+    assert [run.name for run in runs.finished()] == ["own", "shipped"]

@@ -3,6 +3,7 @@
 from speculo.plots.diagnosis import (
     by_seed,
     by_size,
+    captioned,
     distances,
     drawn,
     frame_order,
@@ -13,7 +14,6 @@ from speculo.plots.diagnosis import (
     pixels,
     printed_dataset,
     rival_fronts,
-    scored_faces,
     seconds,
     wrong_by_first_frame,
 )
@@ -52,6 +52,6 @@ __all__ = [
     "seconds",
     "by_seed",
     "by_size",
-    "scored_faces",
+    "captioned",
     "loss_against_sharpness",
 ]

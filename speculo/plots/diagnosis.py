@@ -140,8 +140,36 @@ def front_angles(angles: Mapping[str, np.ndarray]) -> Figure:
     return figure
 
 
+def captioned(rows: Mapping[str, np.ndarray], captions: Mapping[str, Sequence[str]]) -> Figure:
+    """Show rows of faces with a short text under each face.
+
+    Parameters
+    ----------
+    rows : mapping
+        Name to uint8 (n, height, width).
+    captions : mapping
+        Name to n texts, for some of the rows.
+    """
+    figure = face_rows(list(rows.values()), list(rows), gap_every=1)
+    axis = figure.axes[0]
+    height, width = next(iter(rows.values())).shape[1:]
+    for row, name in enumerate(rows):
+        for column, text in enumerate(captions.get(name, ())):
+            axis.text(
+                column * (width + GAP) + width / 2,
+                row * (height + GAP + height // 4) + height + 1,
+                text,
+                ha="center",
+                va="top",
+                fontsize=7,
+                color=MUTED,
+            )
+    axis.set_ylim(axis.get_ylim()[0] + height // 4, axis.get_ylim()[1])
+    return figure
+
+
 def rival_fronts(faces: FaceSet, rules: Mapping[str, np.ndarray], count: int = 10) -> Figure:
-    """Show the fronts that several rules choose, with their poses under each row.
+    """Show the fronts that several rules choose, with yaw, pitch and roll under each.
 
     Parameters
     ----------
@@ -157,23 +185,12 @@ def rival_fronts(faces: FaceSet, rules: Mapping[str, np.ndarray], count: int = 1
     chosen = [front[first] for front in rules.values()]
     apart = np.abs(faces.pose[chosen[0]] - faces.pose[chosen[-1]]).sum(axis=1)
     shown = np.argsort(-apart, kind="stable")[:count]
-    figure = face_rows([faces.images[each[shown]] for each in chosen], list(rules), gap_every=1)
-    axis = figure.axes[0]
-    height, width = faces.images.shape[1:]
-    space = height + GAP + height // 4
-    for row, each in enumerate(chosen):
-        for column, pose in enumerate(faces.pose[each[shown]]):
-            axis.text(
-                column * (width + GAP) + width / 2,
-                row * space + height + 1,
-                " ".join(f"{angle:+.0f}" for angle in pose),
-                ha="center",
-                va="top",
-                fontsize=6,
-                color=MUTED,
-            )
-    axis.set_ylim(axis.get_ylim()[0] + height // 5, axis.get_ylim()[1])
-    return figure
+    rows = {name: faces.images[each[shown]] for name, each in zip(rules, chosen, strict=True)}
+    poses = {
+        name: [" ".join(f"{angle:+.0f}" for angle in pose) for pose in faces.pose[each[shown]]]
+        for name, each in zip(rules, chosen, strict=True)
+    }
+    return captioned(rows, poses)
 
 
 def frame_order(frames: np.ndarray, yaw: np.ndarray, given: np.ndarray) -> Figure:
@@ -335,34 +352,6 @@ def by_size(sizes: Sequence[int], errors: Mapping[str, Sequence[float]], base: s
         axis.set_ylim(bottom=0)
         axis.set(xlabel="picture", ylabel=label)
     figure.legend(loc="outside upper center", ncols=len(errors), fontsize=8)
-    return figure
-
-
-def scored_faces(rows: Mapping[str, np.ndarray], scores: Mapping[str, Sequence[float]]) -> Figure:
-    """Show rows of faces with a number under each face.
-
-    Parameters
-    ----------
-    rows : mapping
-        Name to float32 (n, height, width, 1).
-    scores : mapping
-        Name to n numbers, for some of the rows.
-    """
-    figure = face_rows([as_image(row) for row in rows.values()], list(rows), gap_every=1)
-    axis = figure.axes[0]
-    height, width = next(iter(rows.values())).shape[1:3]
-    for row, name in enumerate(rows):
-        for column, score in enumerate(scores.get(name, ())):
-            axis.text(
-                column * (width + GAP) + width / 2,
-                row * (height + GAP + height // 4) + height + 1,
-                f"{score:.4f}",
-                ha="center",
-                va="top",
-                fontsize=7,
-                color=MUTED,
-            )
-    axis.set_ylim(axis.get_ylim()[0] + height // 4, axis.get_ylim()[1])
     return figure
 
 

@@ -8,6 +8,10 @@ from speculo.faces import SMALLEST, FaceSet
 
 KNOWN = {
     "orl": "ORL / AT&T Database of Faces: 40 people, 10 photos each, comes with the book",
+    "heads": "heads of people who do not exist, in any pose, as many as you like: heads-medium",
+    "heads-yaw": "the same people, turned left and right only",
+    "heads-medium": "in any pose, with expressions, lights and backgrounds",
+    "heads-wild": "under hard conditions: strong poses and lights, blur, partly hidden",
     "folder:PATH": "your own photos: a folder for each person",
     "head-pose:PATH": "Head Pose Image Database (Pointing'04): 15 people, 186 photos each",
     "youtube-faces:PATH": "YouTube Faces: 1,595 people, 3,425 videos",
@@ -19,6 +23,10 @@ Python runs, then from the project's folder, then from its notebooks."""
 
 _LOADERS = {
     "orl": "orl.load",
+    "heads": "heads.load",
+    "heads-yaw": "heads.yaw",
+    "heads-medium": "heads.medium",
+    "heads-wild": "heads.wild",
     "folder": "folder.load",
     "head-pose": "head_pose.load",
     "youtube-faces": "youtube_faces.load",

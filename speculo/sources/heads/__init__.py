@@ -1,0 +1,313 @@
+"""Heads of people who do not exist: any number of them, in any pose, with their true fronts.
+
+A person is a seed. The shapes come from the MakeHuman base mesh and its targets
+(CC0 1.0), of which ``heads.npz`` holds what a head needs; ``README.md`` and
+``CC0.md`` beside it say where from and under which terms.
+
+From the mesh to the picture: `asset` reads the parts, `person` draws the lots,
+`paint` the skin, `hair` grows, `raster` turns triangles into pixels, and `draw`
+puts all of it under a light.
+"""
+
+import hashlib
+import time
+from functools import lru_cache
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from speculo import files, prepared
+from speculo.faces import FaceSet
+from speculo.images import cores
+from speculo.progress import Progress
+from speculo.sources.heads import asset, draw, person
+from speculo.sources.heads.draw import Photo
+
+VERSION = 1
+"""Of the pictures: to be raised whenever the same seed gives others."""
+
+LEVELS = ("yaw", "medium", "wild")
+"""How hard the photos are: turned left and right only; in any pose, with expressions, lights and
+backgrounds; and with strong ones of all, shifted, blurred and partly hidden."""
+
+PEOPLE, PHOTOS = 300, 10
+"""How many people there are, and photos of each, where nobody says."""
+
+EXPRESSIONS = tuple(draw.EXPRESSIONS)
+"""Names of the expressions, the neutral one first."""
+
+_CHUNK = 8  # people in one piece of work
+
+
+def load(
+    size: int = 32,
+    people: int | None = None,
+    photos: int = PHOTOS,
+    level: str = "medium",
+    seed: int = 0,
+) -> FaceSet:
+    """Draw heads, or open those that were drawn before.
+
+    The first photo of each person is the front: no turn, no expression, an even
+    light, a plain background. More people, or more photos of each, never
+    change the others. At every level the people are the same.
+
+    Parameters
+    ----------
+    size : int
+        Height and width in pixels.
+    people : int, optional
+        How many; `PEOPLE` by default.
+    photos : int
+        Photos of each person, the front among them; at least 2.
+    level : str
+        One of `LEVELS`.
+    seed : int
+        Of the whole population: another seed, other people.
+
+    Returns
+    -------
+    FaceSet
+        Named ``heads-yaw``, ``heads-medium`` or ``heads-wild``. Pose and fronts
+        are exact. Its images are read-only and memory-mapped.
+
+    Raises
+    ------
+    ValueError
+        If `level` is unknown, `photos` is below 2, or `seed` below 0.
+    """
+    if level not in LEVELS:
+        raise ValueError(f"level is {level!r}, expected one of {', '.join(LEVELS)}")
+    for name, value, least in (("photos", photos, 2), ("seed", seed, 0)):
+        if isinstance(value, bool) or not isinstance(value, int) or value < least:
+            raise ValueError(f"{name} is {value!r}, expected a whole number from {least} up")
+    if people is None:
+        people = PEOPLE
+    made_of = f"{VERSION} {_digest()} {people} {photos} {seed}".encode()
+    key = f"{size}-{hashlib.blake2b(made_of, digest_size=12).hexdigest()}"
+    return prepared.keep(
+        f"heads-{level}", key, lambda folder: _write(folder, size, people, photos, level, seed)
+    )
+
+
+def yaw(size: int = 32, people: int | None = None, photos: int = PHOTOS, seed: int = 0) -> FaceSet:
+    """Draw heads that turn left and right; see `load`."""
+    return load(size, people, photos, "yaw", seed)
+
+
+def medium(
+    size: int = 32, people: int | None = None, photos: int = PHOTOS, seed: int = 0
+) -> FaceSet:
+    """Draw heads in any pose; see `load`."""
+    return load(size, people, photos, "medium", seed)
+
+
+def wild(size: int = 32, people: int | None = None, photos: int = PHOTOS, seed: int = 0) -> FaceSet:
+    """Draw heads under hard conditions; see `load`."""
+    return load(size, people, photos, "wild", seed)
+
+
+def render(
+    person: int,
+    *,
+    yaw: float = 0.0,
+    pitch: float = 0.0,
+    roll: float = 0.0,
+    expression: str = "neutral",
+    light: float = 0.0,
+    size: int = 64,
+    seed: int = 0,
+) -> np.ndarray:
+    """Draw one head, fast enough to turn it by hand.
+
+    Parameters
+    ----------
+    person : int
+        Whose, from 0 up: the same as in `load`.
+    yaw, pitch, roll : float
+        Degrees, -180..180. Positive yaw turns the face to the viewer's right,
+        positive pitch nods it down, positive roll tilts it to the left.
+    expression : str
+        One of `EXPRESSIONS`.
+    light : float
+        Where the light comes from: -1 is the viewer's left, 1 the right.
+    size : int
+        Height and width in pixels.
+    seed : int
+        Of the whole population.
+
+    Returns
+    -------
+    numpy.ndarray
+        uint8, shape (size, size).
+
+    Raises
+    ------
+    ValueError
+        If a value is out of range or an expression unknown.
+    """
+    for name, value, limit in (("yaw", yaw, 180), ("pitch", pitch, 180), ("roll", roll, 180), ("light", light, 1)):  # fmt: skip
+        if not -limit <= value <= limit:
+            raise ValueError(f"{name} is {value!r}, expected a number from {-limit} to {limit}")
+    for name, value, least in (("person", person, 0), ("size", size, 16), ("seed", seed, 0)):
+        if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
+            raise ValueError(f"{name} is {value!r}, expected a whole number from {least} up")
+    if expression not in EXPRESSIONS:
+        raise ValueError(f"expression is {expression!r}, expected one of {', '.join(EXPRESSIONS)}")
+    photo = Photo(
+        yaw, pitch, roll, units=tuple(draw.EXPRESSIONS[expression].items()), azimuth=75.0 * light
+    )
+    return _bytes(draw.draw(_head(int(person), seed), photo, size))
+
+
+@lru_cache(maxsize=64)
+def _head(number: int, seed: int) -> draw.Head:
+    return draw.prepare(person.sample(number, seed))
+
+
+@lru_cache(maxsize=1)
+def _digest() -> str:
+    return hashlib.blake2b(asset.PATH.read_bytes(), digest_size=8).hexdigest()
+
+
+def _bytes(image: np.ndarray) -> np.ndarray:
+    return np.rint(np.clip(image, 0, 1) * 255).astype(np.uint8)
+
+
+def _write(folder: Path, size: int, people: int, photos: int, level: str, seed: int) -> None:
+    """Draw everything into a folder of the cache, on all cores, a few people at a time."""
+    from joblib import Parallel, delayed
+
+    count = people * photos
+    begin = time.perf_counter()
+    with files.new_folder(folder) as part:
+        for name, kind, shape in (
+            ("images", np.uint8, (count, size, size)),
+            ("pose", np.float32, (count, 3)),
+        ):
+            np.lib.format.open_memmap(part / f"{name}.npy", "w+", kind, shape).flush()
+        person_of = np.repeat(np.arange(people, dtype=np.int32), photos)
+        names = np.array([f"p{number:05}" for number in range(people)])
+        tables = {
+            "person": person_of,
+            "names": names,
+            "origin": np.char.add(
+                np.char.add(names[person_of], "/"), np.tile(np.arange(photos), people).astype(str)
+            ),
+            "series": person_of,
+            "front": person_of.astype(np.int64) * photos,
+            "skipped": np.empty((0, 2), dtype="U1"),
+        }
+        for name, array in tables.items():
+            np.save(part / f"{name}.npy", array, allow_pickle=False)
+        starts = range(0, people, _CHUNK)
+        work = Parallel(n_jobs=min(cores(), len(starts)), return_as="generator_unordered")
+        done = 0
+        with Progress(unit="img") as progress:
+            for drawn in work(
+                delayed(_draw_people)(
+                    part, start, min(start + _CHUNK, people), size, photos, level, seed
+                )
+                for start in starts
+            ):
+                done += drawn
+                progress.update(done, count, time.perf_counter() - begin, "Drawing heads")
+    seconds = time.perf_counter() - begin
+    print(f"Drew {count:,} heads in {seconds:.1f} s ({count / seconds:,.0f} a second).", flush=True)
+
+
+def _draw_people(
+    folder: Path, first: int, last: int, size: int, photos: int, level: str, seed: int
+) -> int:
+    """Draw some people into their places in the files. Returns the number of pictures."""
+    images = np.load(folder / "images.npy", mmap_mode="r+", allow_pickle=False)
+    poses = np.load(folder / "pose.npy", mmap_mode="r+", allow_pickle=False)
+    for number in range(first, last):
+        head = draw.prepare(person.sample(number, seed))
+        for place in range(photos):
+            row = number * photos + place
+            images[row], poses[row] = snapshot(head, place, level, size)
+    return (last - first) * photos
+
+
+def snapshot(
+    head: draw.Head, place: int, level: str, size: int
+) -> tuple[np.ndarray, tuple[float, float, float]]:
+    """Take one photo of a person.
+
+    Parameters
+    ----------
+    head : draw.Head
+    place : int
+        Which of the person's photos; 0 is the front.
+    level : str
+        One of `LEVELS`.
+    size : int
+        Height and width in pixels.
+
+    Returns
+    -------
+    tuple
+        uint8 (size, size), and yaw, pitch, roll in degrees.
+    """
+    if place == 0:
+        return _bytes(draw.draw(head, Photo(), size)), (0.0, 0.0, 0.0)
+    # All that is no part of the person comes from the photo's own lot, so that none of it tells who it is.
+    rng = np.random.default_rng([*head.person.seed, LEVELS.index(level), place])
+    turned = float(rng.uniform(-90, 90))
+    if level == "yaw":
+        return _bytes(draw.draw(head, Photo(yaw=turned), size)), (turned, 0.0, 0.0)
+    wild = level == "wild"
+    pitch, roll = (float(v) for v in rng.normal(0, (22, 12) if wild else (15, 7)).clip(-60, 60))
+    photo = Photo(
+        yaw=turned,
+        pitch=pitch,
+        roll=roll,
+        units=_expression(rng, wild),
+        gaze=tuple(rng.normal(0, 0.3, 2).clip(-1, 1).tolist()),
+        azimuth=float(rng.uniform(-90, 90) if wild else np.clip(rng.normal(0, 30), -75, 75)),
+        elevation=float(rng.uniform(-20, 70) if wild else np.clip(rng.normal(25, 14), -10, 60)),
+        key=draw.KEY * float(rng.uniform(0.75, 1.2) if wild else rng.uniform(0.92, 1.08)),
+        ambient=draw.AMBIENT * float(rng.uniform(0.6, 1.2) if wild else rng.uniform(0.9, 1.1)),
+        cloth=float(rng.uniform(0.03, 0.75)),
+        collar=float(rng.uniform(-1, 1)),
+        stripes=float(rng.choice([0, 0, 0, rng.uniform(4, 9)])),
+        shift=tuple(rng.normal(0, 0.035 if wild else 0.012, 2).tolist()),
+        zoom=float(np.clip(rng.normal(1, 0.07 if wild else 0.02), 0.8, 1.2)),
+        blur=float(rng.uniform(0, 1.5 if wild else 0.6)),
+    )
+    image = draw.draw(head, photo, size, _background(rng, 2 * size))
+    if wild and rng.random() < 0.25:
+        image = _hide(rng, image)
+    image = image + rng.uniform(0, 0.05 if wild else 0.02) * rng.standard_normal(
+        image.shape, dtype=np.float32
+    )
+    return _bytes(image), (turned, pitch, roll)
+
+
+def _expression(rng: np.random.Generator, wild: bool) -> tuple[tuple[str, float], ...]:
+    chosen = draw.EXPRESSIONS[EXPRESSIONS[rng.integers(len(EXPRESSIONS))]]
+    strength = float(rng.uniform(0.4, 1.1) if wild else rng.uniform(0.1, 0.8))
+    return tuple((unit, strength * weight) for unit, weight in chosen.items())
+
+
+def _background(rng: np.random.Generator, size: int) -> np.ndarray:
+    """A blurred wall behind the head: a slope of grey with soft shapes on it."""
+    coarse = int(rng.integers(3, 9))
+    shapes = rng.standard_normal((coarse, coarse), dtype=np.float32)
+    shapes = cv2.resize(shapes, (size, size), interpolation=cv2.INTER_CUBIC)
+    row, column = np.mgrid[:size, :size].astype(np.float32) / size - np.float32(0.5)
+    slope = rng.normal(0, 0.2, 2).astype(np.float32)
+    wall = rng.uniform(0.12, 0.75) + slope[0] * row + slope[1] * column
+    return np.clip(wall + rng.uniform(0, 0.16) * shapes, 0.02, 0.95).astype(np.float32)
+
+
+def _hide(rng: np.random.Generator, image: np.ndarray) -> np.ndarray:
+    """Hold something before a part of the picture."""
+    size = len(image)
+    row, column = np.mgrid[:size, :size].astype(np.float32) / size - np.float32(0.5)
+    angle = rng.uniform(0, 2 * np.pi)
+    along = column * np.float32(np.cos(angle)) + row * np.float32(np.sin(angle))
+    cover = np.clip((along - np.float32(rng.uniform(0.12, 0.35))) * 30, 0, 1)
+    return image * (1 - cover) + np.float32(rng.uniform(0.05, 0.7)) * cover

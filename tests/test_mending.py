@@ -1,0 +1,285 @@
+"""Named changes to v8: each does what its name says, and none of them is v8 to the bit."""
+
+from dataclasses import asdict, replace
+
+import numpy as np
+import pytest
+
+import speculo
+from speculo import augmentation, card, files, model, pairs, runs, training
+from speculo.backend import keras
+from speculo.faces import join, select
+from speculo.pairs import Split
+
+
+@pytest.fixture
+def unchanged(tiny):
+    return model.Mended(**asdict(tiny))
+
+
+@pytest.fixture
+def mended(tiny):
+    """All changes at once, in few channels."""
+    return model.Mended(
+        **asdict(tiny) | {"output_relu": False, "mean_face": True, "momentum": 0.9},
+        dropout=0.05,
+        latent_dropout=0.0,
+        halvings=3,
+        fronts=2,
+        mirror=True,
+        shift=1.0,
+        turn=5.0,
+        zoom=0.05,
+        light=0.1,
+        schedule="cosine",
+        average=0.9,
+    )
+
+
+def train(config, split, name, **options):
+    options = {"epochs": 3, "precision": "float32", **options}
+    return training.train(config, split, runs.at(name), **options)
+
+
+def state(run):
+    return files.read_arrays(run.path / "last.npz")
+
+
+def equal(one, other):
+    return one.keys() == other.keys() and all(np.array_equal(one[k], other[k]) for k in one)
+
+
+def test_without_changes_it_is_v8_to_the_bit(tiny, unchanged, few):
+    assert card.summary(model.build(unchanged)) == card.summary(model.build(tiny))
+    one, other = train(tiny, few, "plain"), train(unchanged, few, "unchanged")
+    assert equal(state(one), state(other))
+    assert one.config == tiny and other.config == unchanged
+    assert type(one.config) is model.Config and type(other.config) is model.Mended
+
+
+def test_the_card_s_parameters_are_kept():
+    card_s = asdict(model.V8)
+    kept = {key: value for key, value in asdict(model.V8_MENDED).items() if key in card_s}
+    assert kept | {"name": model.V8.name} == card_s
+
+
+def test_4096_latents_have_as_many_numbers_before_them():
+    network = model.build(model.V8_MENDED)
+    assert network.get_layer("flatten_1").output.shape == (None, 4096)
+    assert network.get_layer("latent_space").output.shape == (None, 4096)
+    assert network.output.shape == (None, 32, 32, 1)
+
+
+@pytest.mark.parametrize("halvings", [1, 2, 5])
+def test_halvings_leave_the_picture_so_large(unchanged, halvings):
+    network = model.build(replace(unchanged, halvings=halvings))
+    side = 32 // 2**halvings
+    assert network.get_layer("reshape_1").output.shape == (None, side, side, 8)
+    assert network.output.shape == (None, 32, 32, 1)
+
+
+@pytest.mark.parametrize(
+    ("change", "match"),
+    [
+        ({"dropout": 1.0}, "dropout is 1.0"),
+        ({"average": -0.1}, "average is -0.1"),
+        ({"shift": -1}, "shift is -1"),
+        ({"halvings": 6}, "halvings is 6, expected 1 to 5"),
+        ({"fronts": 0}, "fronts is 0"),
+        ({"schedule": "linear"}, "'linear', expected one of constant, cosine"),
+    ],
+)
+def test_a_change_out_of_range_is_refused(unchanged, change, match):
+    with pytest.raises(ValueError, match=match):
+        replace(unchanged, **change)
+
+
+def test_narrowing_divides_channels_and_latents():
+    narrow = model.narrowed(model.V8_MENDED, 4)
+    assert narrow.filters == (256, 128, 64, 32, 16) and narrow.latent_size == 1024
+    assert narrow.name == "Speculo-v8-mended-4th" and narrow.halvings == 2
+    assert type(model.narrowed(model.V8, 2)) is model.Config
+    with pytest.raises(ValueError, match="divisor is 3"):
+        model.narrowed(model.V8, 3)
+
+
+def test_without_the_relu_an_output_can_be_dark(unchanged):
+    inputs = np.random.default_rng(0).random((8, 32, 32, 1), dtype=np.float32)
+    network = model.build(replace(unchanged, output_relu=False), seed=1)
+    assert network.predict_on_batch(inputs).min() < 0.5
+
+
+def test_it_starts_at_the_face_that_it_is_given(unchanged):
+    network = model.build(replace(unchanged, output_relu=False, mean_face=True), seed=0)
+    face = np.linspace(0.1, 0.9, 1024, dtype=np.float32).reshape(32, 32, 1)
+    model.start_at(network, face)
+    drawn = network.predict_on_batch(np.zeros((1, 32, 32, 1), np.float32))[0]
+    assert drawn == pytest.approx(face, abs=1e-3)
+
+
+def test_a_cosine_falls_from_the_card_s_rate_to_zero(mended):
+    rates = [model.learning_rate(mended, done) for done in (0, 0.5, 1)]
+    assert rates == pytest.approx([0.001, 0.0005, 0])
+    assert model.learning_rate(replace(mended, schedule="constant"), 0.9) == 0.001
+
+
+def test_stopped_and_continued_equals_never_stopped(mended, few):
+    mended = replace(mended, schedule="constant")  # a cosine needs to know its end
+    whole = train(mended, few, "whole", epochs=3)
+    train(mended, few, "parts", epochs=1)
+    parts = train(mended, few, "parts", epochs=3)
+    assert equal(state(whole), state(parts))
+    assert whole.history["val_loss"].tolist() == parts.history["val_loss"].tolist()
+
+
+def test_a_killed_cosine_goes_on_and_another_length_is_another_run(mended, few):
+    whole = train(mended, few, "whole")
+
+    def stop(run):
+        if run.epochs == 2:
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        train(mended, few, "killed", on_epoch=stop)
+    killed = train(mended, few, "killed")
+    assert equal(state(whole), state(killed)) and killed.config == mended
+    with pytest.raises(ValueError, match="epochs: 3 before, 4 now"):
+        train(mended, few, "killed", epochs=4)
+
+
+def test_the_best_weights_are_the_averaged_ones(mended, few):
+    run = train(mended, few, "a", epochs=1)
+    best, last = files.read_arrays(run.path / "best.npz"), state(run)
+    name = "weights/latent_space/kernel"
+    assert not np.array_equal(best[name], last[name])
+    averages = [v for k, v in last.items() if k.startswith("optimizer/")]
+    assert any(np.array_equal(best[name], each) for each in averages)
+    inputs, targets = few.test.batch()
+    error = np.square(run.model().predict_on_batch(inputs) - targets).mean()
+    assert error == pytest.approx(run.history["val_loss"].iloc[0], rel=1e-4)
+
+
+@pytest.fixture
+def batch(few):
+    return few.train.batch()
+
+
+def test_nothing_named_changes_nothing(batch, unchanged, tiny):
+    for config in (tiny, unchanged):
+        for before, after in zip(
+            batch,
+            augmentation.augment(*batch, config, np.random.default_rng(0)),
+            strict=True,
+        ):
+            assert np.array_equal(before, after)
+
+
+def test_input_and_target_are_mirrored_together(batch, unchanged):
+    config = replace(unchanged, mirror=True)
+    inputs, targets = augmentation.augment(*batch, config, np.random.default_rng(0))
+    same = [np.array_equal(a, b) for a, b in zip(inputs, batch[0], strict=True)]
+    assert 0 < sum(same) < len(same)
+    for number, kept in enumerate(same):
+        step = 1 if kept else -1
+        assert np.array_equal(inputs[number], batch[0][number][:, ::step])
+        assert np.array_equal(targets[number], batch[1][number][:, ::step])
+
+
+@pytest.mark.parametrize("change", [{"shift": 2.0}, {"turn": 10.0}, {"zoom": 0.1}, {"light": 0.3}])
+def test_input_and_target_move_together_and_stay_pictures(batch, unchanged, change):
+    config = replace(unchanged, **change)
+    rng = np.random.default_rng(0)
+    inputs, same = augmentation.augment(batch[0], batch[0], config, rng)
+    assert np.array_equal(inputs, same) and not np.allclose(inputs, batch[0], atol=0.01)
+    assert inputs.dtype == np.float32 and inputs.shape == batch[0].shape
+    assert inputs.min() >= 0 and inputs.max() <= 1
+
+
+def test_a_shift_by_whole_pixels_is_exact():
+    images = np.random.default_rng(0).random((1, 32, 32, 2), dtype=np.float32)
+    moved = augmentation._moved(
+        images, shift=np.array([[2.0, -3.0]]), turn=np.zeros(1), scale=np.ones(1)
+    )
+    assert moved[0, 2:, :-3] == pytest.approx(images[0, :-2, 3:], abs=1e-6)
+
+
+def test_a_quarter_turn_is_exact():
+    images = np.random.default_rng(0).random((1, 32, 32, 2), dtype=np.float32)
+    turned = augmentation._moved(
+        images, shift=np.zeros((1, 2)), turn=np.full(1, np.pi / 2), scale=np.ones(1)
+    )
+    quarters = [np.rot90(images[0], k) for k in (1, 3)]
+    assert any(np.allclose(turned[0], each, atol=1e-4) for each in quarters)
+
+
+def test_several_fronts_are_the_most_symmetric_ones(orl):
+    several = pairs.several_fronts(orl, 3)
+    assert several.shape == (400, 3)
+    assert np.array_equal(several[:, 0], pairs.fronts(orl))
+    distance = pairs.asymmetry(orl.images)
+    for row in several[::10]:
+        mine = np.flatnonzero(orl.person == orl.person[row[0]])
+        assert row.tolist() == mine[np.argsort(distance[mine], kind="stable")[:3]].tolist()
+
+
+def test_a_chosen_front_and_a_short_series_fill_the_row(orl):
+    front = np.full(400, -1)
+    front[:10] = 4
+    chosen = pairs.several_fronts(replace(orl, front=front), 12)
+    assert (chosen[:10] == 4).all()
+    assert len(set(chosen[10])) == 10 and (orl.person[chosen[10]] == 1).all()
+
+
+def test_names_hold_out_people(orl):
+    names = [f"s{number}" for number in range(33, 41)]
+    split = pairs.split_by_names(orl, names)
+    assert list(split.test.people) == names and len(split.train) == 320
+    with pytest.raises(ValueError, match="test names s99"):
+        pairs.split_by_names(orl, ["s1", "s99"])
+    for nobody in ([], orl.names):
+        with pytest.raises(ValueError, match="some on each side"):
+            pairs.split_by_names(orl, nobody)
+
+
+def test_folds_hold_out_everybody_once(orl):
+    chosen = select(orl, [f"s{number}" for number in range(1, 33)])
+    splits = pairs.folds(chosen, 4)
+    assert [name for split in splits for name in split.test.people] == list(chosen.names)
+    for split in splits:
+        assert len(split.test.people) == 8 and len(split.train.people) == 24
+        assert not set(split.test.people) & set(split.train.people)
+    for count in (1, 33):
+        with pytest.raises(ValueError, match="expected 2 to 32"):
+            pairs.folds(chosen, count)
+
+
+def test_selected_people_keep_their_photos_and_fronts(orl):
+    front = np.full(400, -1)
+    front[20:30] = 27
+    chosen = select(replace(orl, front=front), ["s3", "s40"])
+    assert chosen.names == ("s3", "s40") and len(chosen) == 20
+    assert np.array_equal(chosen.images[:10], orl.images[20:30])
+    assert (chosen.front[:10] == 7).all() and (chosen.front[10:] == -1).all()
+    with pytest.raises(ValueError, match="nobody named s0"):
+        select(orl, ["s0"])
+
+
+def test_joined_sets_keep_people_apart_and_fronts_in_place(orl):
+    parts = [select(orl, names) for names in (["s2"], ["s7", "s1"])]
+    parts[1] = replace(parts[1], name="other", front=np.array([3] * 10 + [-1] * 10))
+    both = join(*parts)
+    assert both.name == "orl+other" and both.names == ("s2", "s1", "s7")
+    front = pairs.fronts(both)
+    assert np.array_equal(front[:10], pairs.fronts(parts[0]))
+    assert np.array_equal(front[10:], pairs.fronts(parts[1]) + 10)
+    assert isinstance(pairs.split_by_names(both, ["s7"]), Split)
+    with pytest.raises(ValueError, match="has s2"):
+        join(parts[0], parts[0])
+    with pytest.raises(ValueError, match="expected one size"):
+        join(parts[0], select(speculo.load("orl", size=64), ["s9"]))
+
+
+def test_keras_averages_with_the_decay_that_is_named(mended):
+    optimizer = model.build(mended).optimizer
+    assert optimizer.use_ema and optimizer.ema_momentum == 0.9
+    assert isinstance(optimizer, keras.optimizers.Adam)

@@ -12,13 +12,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
 from PIL import Image
 from scipy.ndimage import gaussian_filter
 
 from speculo import evaluation, model, training
 from speculo.backend import keras
 from speculo.faces import FaceSet, angle_from_front
-from speculo.pairs import Pairs, as_input, fronts
+from speculo.pairs import Pairs, Split, as_input, fronts
 from speculo.progress import Progress
 
 PUBLISHED = {"published, train": 0.0312, "published, validation": 0.0325}
@@ -442,6 +443,54 @@ def enlarged(images: np.ndarray, factor: int) -> np.ndarray:
             for each in images
         ]
     )[..., np.newaxis]
+
+
+def errors_by_size(pairs: Split, factors: Sequence[int] = (1, 2, 4, 8)) -> pd.DataFrame:
+    """Errors of mean face and ridge regression on the test pairs, shrunk by each factor.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row for each size (pixels in a side), with columns ``mean face`` and ``ridge``.
+    """
+    rows = {}
+    for factor in factors:
+        shrunk_pairs = Split(*(smaller(each, factor) for each in pairs))
+        drawn = evaluation.baselines(shrunk_pairs)
+        rows[pairs.test.faces.images.shape[1] // factor] = {
+            short: evaluation.squared_error(drawn[name], shrunk_pairs.test).mean()
+            for short, name in (("mean face", "mean frontal face"), ("ridge", "ridge regression"))
+        }
+    return pd.DataFrame(rows).T
+
+
+def at_both_sizes(large: np.ndarray, small: np.ndarray, pairs: Pairs) -> pd.DataFrame:
+    """Judge drawings of full and of half size at both, after scaling. Mean over seeds.
+
+    Parameters
+    ----------
+    large, small : numpy.ndarray
+        Shapes (seeds, n, height, width, 1) and (seeds, n, height / 2, width / 2, 1).
+    pairs : Pairs
+        At full size.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row for each training, a column for each size it is judged at.
+    """
+    half, side = smaller(pairs, 2), large.shape[2]
+    grown = np.stack([enlarged(each, 2) for each in small])
+    errors = [
+        [mse(large, pairs).mean(), mse(shrunk(large, 2), half).mean()],
+        [mse(grown, pairs).mean(), mse(small, half).mean()],
+    ]
+    sides = (side, side // 2)
+    return pd.DataFrame(
+        errors,
+        index=[f"trained at {each}" for each in sides],
+        columns=[f"judged at {each}" for each in sides],
+    )
 
 
 def blurred(images: np.ndarray, sigma: float) -> np.ndarray:

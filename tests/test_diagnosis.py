@@ -226,6 +226,21 @@ def test_shrinking_takes_drawings_of_several_seeds_and_undoes_enlarging():
     assert large.shape == (3, 16, 16, 1) and large == pytest.approx(0.25)
 
 
+def test_a_small_picture_is_nearer_to_any_other(last_eight):
+    errors = diagnosis.errors_by_size(last_eight, (1, 4))
+    assert list(errors.index) == [32, 8]
+    assert errors["mean face"][32] == pytest.approx(0.0218, abs=2e-4)  # the published baselines
+    assert errors["ridge"][32] == pytest.approx(0.0137, abs=2e-4)
+    assert (errors.loc[8] < errors.loc[32]).all()
+
+
+def test_perfect_drawings_are_perfect_at_the_size_that_they_are_drawn_in(few):
+    targets = few.test.batch()[1][None]
+    table = diagnosis.at_both_sizes(targets, diagnosis.shrunk(targets, 2), few.test)
+    assert table.loc["trained at 32"].max() == table.loc["trained at 16", "judged at 16"] == 0
+    assert table.loc["trained at 16", "judged at 32"] > 0
+
+
 # Blur
 
 

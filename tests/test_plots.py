@@ -70,7 +70,7 @@ def draw(kind, orl, split, outputs):
         "seconds": lambda: plots.seconds({"a": 1e-3, "b": 2e-6}),
         "by_seed": lambda: plots.by_seed({"a": np.ones(1), "b": np.ones(1)}, {"floor": 0.5}),
         "by_size": lambda: plots.by_size(
-            [32, 16], {"mean": [2, 1], "net": [1, np.nan]}, base="mean"
+            pd.DataFrame({"mean": [2, 1], "net": [1, np.nan]}, index=[32, 16]), base="mean"
         ),
         "loss_against_sharpness": lambda: plots.loss_against_sharpness(
             [0, 1], [0.02, 0.01], [1, 0.4], {"mean": (0.3, 0.01)}

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
@@ -327,31 +328,30 @@ def by_seed(errors: Mapping[str, np.ndarray], marks: Mapping[str, float]) -> Fig
     return figure
 
 
-def by_size(sizes: Sequence[int], errors: Mapping[str, Sequence[float]], base: str) -> Figure:
+def by_size(errors: pd.DataFrame, base: str) -> Figure:
     """Draw errors by the size of the picture: as they are, and as parts of one predictor's.
 
     Parameters
     ----------
-    sizes : sequence of int
-        Pixels in a side.
-    errors : mapping
-        Name to MSE at each size, NaN where there is none.
+    errors : pandas.DataFrame
+        A row for each size (pixels in a side), a column for each predictor,
+        NaN where there is none.
     base : str
-        The name that the right panel divides by.
+        The column that the right panel divides by.
     """
+    sizes = errors.index
     figure, (left, right) = plt.subplots(1, 2, figsize=(10, 3.2))
     plt.close(figure)
-    for (name, values), color in zip(errors.items(), (MUTED, *COLOURS), strict=False):
-        left.plot(sizes, values, "o-", color=color, markersize=5, label=name)
-        share = np.asarray(values) / np.asarray(errors[base])
-        right.plot(sizes, share, "o-", color=color, markersize=5)
+    for name, color in zip(errors, (MUTED, *COLOURS), strict=False):
+        left.plot(sizes, errors[name], "o-", color=color, markersize=5, label=name)
+        right.plot(sizes, errors[name] / errors[base], "o-", color=color, markersize=5)
     for axis, label in ((left, "MSE"), (right, f"MSE / MSE of the {base}")):
         axis.set_xscale("log", base=2)
         axis.set_xticks(sizes, [f"{size} x {size}" for size in sizes])
         axis.minorticks_off()
         axis.set_ylim(bottom=0)
         axis.set(xlabel="picture", ylabel=label)
-    figure.legend(loc="outside upper center", ncols=len(errors), fontsize=8)
+    figure.legend(loc="outside upper center", ncols=errors.shape[1], fontsize=8)
     return figure
 
 

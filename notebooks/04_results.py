@@ -130,7 +130,7 @@ errors.style.format({"MSE": "{:.4f}", "front's mean grey": "{:.2f}"})
 # The card ends with three notes.
 #
 # - *"binary cross entropy didn't gave improvement so I reverted back to mean squared error"*.
-#   That needs model v7 beside v8, and is not tested here.
+#   That needs model v7 beside v8: chapter 05 trains both.
 # - *"lowered fingerprint size so it has less values to predict"*. The fingerprint is not predicted;
 #   the 1024 pixels are. Chapter 02 counted how many of its 4096 numbers are free.
 # - *"although this model has the lowest low I don't think this is the better than model v7 due to
@@ -172,11 +172,10 @@ print(f"Written to {files.shown(path)}")
 #
 # v8 as published draws nearly the same grey blob for everyone. The ReLU before its sigmoid puts a floor
 # under its error, and the cells above list the baselines that lie even below this floor.
-# The floor explains why nothing is dark. Why everybody looks the same, it does not: our training is
-# short, on few people, and this chapter cannot tell what longer training would change.
+# The floor explains why nothing is dark. Why everybody looks the same, this chapter cannot tell: that needs
+# experiments.
 #
-# This is the last chapter so far. To go on by yourself, train with other parameters in
-# [chapter 03](03_training.ipynb), or start again at [the first](00_start_here.ipynb).
+# Next: [What went wrong](05_what_went_wrong.ipynb).
 
 # %% tags=["metrics"]
 {

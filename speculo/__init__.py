@@ -16,6 +16,7 @@ _ROOMS = (
     "card",
     "detector",
     "device",
+    "diagnosis",
     "evaluation",
     "faces",
     "files",

@@ -132,6 +132,53 @@ def train(
     return run
 
 
+def train_epoch(
+    network: keras.Model,
+    config: model.Config,
+    pairs: Pairs,
+    epoch: int,
+    epochs: int,
+    *,
+    batch_size: int,
+    seed: int,
+    on_step: Callable[[int, float], None] | None = None,
+) -> float:
+    """Train a model for one epoch, in memory: all that is random follows from (seed, epoch) alone.
+
+    Parameters
+    ----------
+    network : keras.Model
+        From ``model.build(config)``. It is changed.
+    config : Config
+    pairs : Pairs
+    epoch : int
+        Counted from 0.
+    epochs : int
+        How many there will be, which a schedule of the learning rate asks for.
+    batch_size, seed : int
+    on_step : callable, optional
+        Called after each step with the pairs done and the mean loss so far.
+
+    Returns
+    -------
+    float
+        Mean loss over the steps, with dropout.
+    """
+    order = np.random.default_rng([seed, epoch]).permutation(len(pairs))
+    _seed_dropout(network, seed, epoch)
+    rng = np.random.default_rng([seed, epoch, 1])  # apart from the one that drew the order
+    # Steps are made one by one: `fit` took up to twice as long to let go of its iterator.
+    total, done = 0.0, 0
+    for inputs, targets in batches(pairs, config, order, batch_size, rng):
+        rate = model.learning_rate(config, (epoch + done / len(order)) / epochs)
+        network.optimizer.learning_rate = rate
+        total += float(network.train_on_batch(inputs, targets)) * len(inputs)
+        done += len(inputs)
+        if on_step:
+            on_step(done, total / done)
+    return total / len(order)
+
+
 def _train_epoch(
     network: keras.Model,
     config: model.Config,
@@ -145,27 +192,29 @@ def _train_epoch(
 ) -> None:
     """Train one epoch, counted from 0, and write it down. The state comes last: it is the commit."""
     begin = time.perf_counter()
-    order = np.random.default_rng([seed, epoch]).permutation(len(pairs.train))
-    _seed_dropout(network, seed, epoch)
-    rng = np.random.default_rng([seed, epoch, 1])  # apart from the one that drew the order
     history = run.history
     before = f", val_loss {history['val_loss'].iloc[-1]:.4f} before" if len(history) else ""
-    # Steps are made one by one: `fit` took up to twice as long to let go of its iterator.
-    total, done = 0.0, 0
-    for inputs, targets in batches(pairs.train, config, order, batch_size, rng):
-        rate = model.learning_rate(config, (epoch + done / len(order)) / epochs)
-        network.optimizer.learning_rate = rate
-        total += float(network.train_on_batch(inputs, targets)) * len(inputs)
-        done += len(inputs)
-        seconds = time.perf_counter() - begin
+
+    def show(done: int, loss: float) -> None:
         progress.update(
             done,
-            len(order),
-            seconds,
+            len(pairs.train),
+            time.perf_counter() - begin,
             f"Epoch {epoch + 1}/{epochs}",
-            f"loss {total / done:.4f}{before}",
+            f"loss {loss:.4f}{before}",
         )
-    loss = total / len(order)
+
+    loss = train_epoch(
+        network,
+        config,
+        pairs.train,
+        epoch,
+        epochs,
+        batch_size=batch_size,
+        seed=seed,
+        on_step=show,
+    )
+    seconds = time.perf_counter() - begin
     weights = runs.get_weights(network) | {"epoch": np.array(epoch + 1)}
     optimizer = {
         # by number: Keras names the optimizers of a session one after the other
@@ -183,7 +232,7 @@ def _train_epoch(
         "epoch": epoch + 1,
         "loss": loss,
         "val_loss": val_loss,
-        "images_per_second": len(order) / seconds,
+        "images_per_second": len(pairs.train) / seconds,
         "seconds": time.perf_counter() - begin,
     }
     history = pd.DataFrame([*history.to_dict("records"), row])

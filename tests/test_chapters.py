@@ -125,10 +125,9 @@ def test_the_first_chapter_shows_any_dataset(kind, datasets, home):
 
 @pytest.mark.parametrize("kind", ["folder", "head-pose"])
 def test_any_dataset_is_trained_on_and_judged(kind, datasets, home):
-    for name in ("03_training", "04_results"):
+    for name in ("03_training", "04_results", "05_what_went_wrong"):
         parameters = {"dataset": datasets[kind]}
-        if "epochs" in SMALL[name]["parameters"]:
-            parameters["epochs"] = 1
+        parameters |= {key: 1 for key in ("epochs", "seeds") if key in SMALL[name]["parameters"]}
         path = home / "build" / f"{name}-{kind}.ipynb"
         book.execute(CHAPTERS[name], path, parameters, progress_bar=False)
     run = home / "runs" / {"folder": "v8-folder-my_faces", "head-pose": "v8-head-pose"}[kind]

@@ -48,6 +48,33 @@ def draw(kind, orl, split, outputs):
         "snapshots": lambda: plots.snapshots(split.test, [np.zeros((8, 32, 32), np.uint8)], [1]),
         "one_prediction": lambda: plots.one_prediction(split.test, outputs, 3),
         "extremes": lambda: plots.extremes(split.test, outputs, errors),
+        "levels": lambda: plots.levels({"grey": 0.03, "mean": 0.02}, {"published": 0.0325}),
+        "pixels": lambda: plots.pixels(outputs, {"a": outputs, "b": np.full(9, 0.5)}),
+        "drawn": lambda: plots.drawn(split.test, {"a": outputs, "b": outputs}),
+        "distances": lambda: plots.distances(
+            np.arange(9.0), {"a": np.arange(9.0), "b": np.ones(9)}, xlabel="x"
+        ),
+        "front_angles": lambda: plots.front_angles(
+            {"a": np.array([1.0, 30]), "b": np.array([4.0, np.nan])}
+        ),
+        "captioned": lambda: plots.captioned({"a": orl.images[:3]}, {"a": ["1", "2", "3"]}),
+        "rival_fronts": lambda: plots.rival_fronts(
+            turned(orl), {"a": np.arange(400), "b": np.arange(400)[::-1]}
+        ),
+        "frame_order": lambda: plots.frame_order(np.arange(3), np.arange(3.0), np.array([2, 0, 1])),
+        "wrong_by_first_frame": lambda: plots.wrong_by_first_frame(np.arange(9), np.ones(9)),
+        "matched_targets": lambda: plots.matched_targets(
+            orl, np.arange(40) * 10, {"a": np.arange(40) - 1}
+        ),
+        "printed_dataset": lambda: plots.printed_dataset(split),
+        "seconds": lambda: plots.seconds({"a": 1e-3, "b": 2e-6}),
+        "by_seed": lambda: plots.by_seed({"a": np.ones(1), "b": np.ones(1)}, {"floor": 0.5}),
+        "by_size": lambda: plots.by_size(
+            pd.DataFrame({"mean": [2, 1], "net": [1, np.nan]}, index=[32, 16]), base="mean"
+        ),
+        "loss_against_sharpness": lambda: plots.loss_against_sharpness(
+            [0, 1], [0.02, 0.01], [1, 0.4], {"mean": (0.3, 0.01)}
+        ),
     }[kind]()
 
 
@@ -61,6 +88,21 @@ KINDS = [
     "singular_values",
     "loss",
     "predictions",
+    "levels",
+    "pixels",
+    "drawn",
+    "distances",
+    "front_angles",
+    "captioned",
+    "rival_fronts",
+    "frame_order",
+    "wrong_by_first_frame",
+    "matched_targets",
+    "printed_dataset",
+    "seconds",
+    "by_seed",
+    "by_size",
+    "loss_against_sharpness",
     "snapshots",
     "one_prediction",
     "extremes",

@@ -29,7 +29,7 @@ from speculo.sources.heads import LEVELS
 
 PEOPLE = 2000
 EDGES = (0, 15, 30, 45, 60, 90)
-"""Of the bins of \\|yaw\\|, in degrees."""
+"""Of the bins of ``|yaw|``, in degrees."""
 
 RESULTS = runs.RECORDED / "benchmark" / "benchmark.csv"
 """The table as it comes with the book."""
@@ -91,7 +91,7 @@ def baselines(pairs: Split) -> dict[str, np.ndarray]:
 
 
 def judge(drawn: np.ndarray, test: Pairs) -> pd.DataFrame:
-    """Give the errors of drawings, for each bin of \\|yaw\\| and for all.
+    """Give the errors of drawings, for each bin of ``|yaw|`` and for all.
 
     Parameters
     ----------

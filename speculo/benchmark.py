@@ -184,6 +184,23 @@ def wide(table: pd.DataFrame, value: str) -> pd.DataFrame:
     return shown.loc[list(order.itertuples(index=False, name=None)), list(table["|yaw|"].unique())]
 
 
+def overall(table: pd.DataFrame, beyond: float = 0) -> pd.DataFrame:
+    """Average the measures of one level over the bins that begin at an angle or beyond it.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns ``MSE`` and ``rank-1``, a row a predictor, by its name without
+        what stands in brackets. Every photo counts once.
+    """
+    low = pd.to_numeric(table["|yaw|"].str.split("-").str[0], errors="coerce")  # "all" is no number
+    mine = table[low >= beyond]
+    name = mine["predictor"].str.split(" \\(").str[0]
+    photos = mine["photos"].groupby(name).sum()
+    sums = mine[["MSE", "rank-1"]].mul(mine["photos"], axis=0).groupby(name).sum(min_count=1)
+    return sums.div(photos, axis=0)
+
+
 def main() -> None:
     """Read the command line, judge, and print."""
     parser = argparse.ArgumentParser(

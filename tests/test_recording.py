@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from speculo import ablation, evaluation, pairs, recording, runs
+from speculo import ablation, evaluation, model, pairs, recording, runs
 
 
 @pytest.fixture(scope="module")
@@ -39,3 +39,37 @@ def test_each_photo_of_orl_counts_several_times():
     assert (counts[: len(real)][real] == recording.TIMES).all()
     assert len(split.test.people) == 2 and not set(split.test.people) & set(split.train.people)
     assert isinstance(split, pairs.Split)
+
+
+def test_halves_draw_the_same_picture():
+    """What float16 does to the weights moves no pixel by a grey level."""
+    network = model.build(recording.CONFIG, seed=0)
+    inputs = np.random.default_rng(0).random((4, 32, 32, 1), dtype=np.float32)
+    exact = network.predict_on_batch(inputs)
+    for weight in network.weights:
+        weight.assign(np.asarray(weight).astype(np.float16).astype(np.float32))
+    assert np.abs(network.predict_on_batch(inputs) - exact).max() < 1 / 255
+
+
+def test_what_is_kept_of_a_run_is_all_but_its_weights(tmp_path, monkeypatch):
+    monkeypatch.setenv("SPECULO_HOME", str(tmp_path))
+    monkeypatch.setattr(runs, "RECORDED", tmp_path / "recorded")
+    kept = recording.heads("v8-mended-many-64th", heads=6, epochs=1, batch_size=16)
+    found = {str(path.relative_to(kept.path)) for path in kept.path.rglob("*") if path.is_file()}
+    pictures = {f"img/{name}.png" for name in ("dataset", "model", "loss", "predictions")}
+    assert found == {
+        "run.json",
+        "history.csv",
+        "README.md",
+        "snapshots/epoch-0001.png",
+    } | {*pictures}
+    card = (kept.path / "README.md").read_text(encoding="utf-8")
+    assert "recording heads --architecture v8-mended-many-64th" in card
+
+
+@pytest.mark.parametrize("name", ["v8-4th-heads-medium", "v8-mended-many-4th-heads-medium"])
+def test_the_recorded_runs_are_those_that_the_chapter_names(name):
+    run = runs.recorded(name)
+    assert run.config == model.named(name.removesuffix("-heads-medium"))
+    assert len({*run.record["settings"]["train_people"]}) == 1600 and run.epochs >= 8
+    assert not list(run.path.glob("*.npz"))

@@ -11,6 +11,8 @@ puts all of it under a light.
 
 import hashlib
 import time
+from collections.abc import Sequence
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -36,6 +38,9 @@ PEOPLE, PHOTOS = 300, 10
 
 EXPRESSIONS = tuple(draw.EXPRESSIONS)
 """Names of the expressions, the neutral one first."""
+
+TRAITS = ("male", "age", "weight")
+"""What `vary` can change beside the sliders of the asset, from 0 to 1; see `person.Person`."""
 
 _CHUNK = 8  # people in one piece of work
 
@@ -159,6 +164,58 @@ def render(
         yaw, pitch, roll, units=tuple(draw.EXPRESSIONS[expression].items()), azimuth=75.0 * light
     )
     return _bytes(draw.draw(_head(int(person), seed), photo, size))
+
+
+def vary(
+    number: int,
+    trait: str,
+    values: Sequence[float],
+    *,
+    yaw: float = 0.0,
+    size: int = 64,
+    seed: int = 0,
+) -> np.ndarray:
+    """Draw one person at several positions of one slider.
+
+    Parameters
+    ----------
+    number : int
+        Whose: the same as in `load`.
+    trait : str
+        One of `TRAITS`, from 0 to 1, or a slider of the asset, from -1 to 1:
+        ``asset.read().slider_names``.
+    values : sequence of float
+        (n,): its positions.
+    yaw : float
+        Of every picture, in degrees.
+    size : int
+        Height and width in pixels.
+    seed : int
+        Of the whole population.
+
+    Returns
+    -------
+    numpy.ndarray
+        uint8, shape (n, size, size).
+
+    Raises
+    ------
+    ValueError
+        If there is no such slider.
+    """
+    who = person.sample(number, seed)
+    names = asset.read().slider_names
+    if trait not in (*TRAITS, *names):
+        raise ValueError(f"trait is {trait!r}, expected one of {', '.join((*TRAITS, *names))}")
+    images = []
+    for value in values:
+        if trait in TRAITS:
+            changed = replace(who, **{trait: float(value)})
+        else:
+            moved = np.where(np.array(names) == trait, np.float32(value), who.sliders)
+            changed = replace(who, sliders=moved)
+        images.append(_bytes(draw.draw(draw.prepare(changed), Photo(yaw), size)))
+    return np.stack(images)
 
 
 @lru_cache(maxsize=64)

@@ -246,12 +246,11 @@ def _write(folder: Path, size: int, people: int, photos: int, level: str, seed: 
             np.lib.format.open_memmap(part / f"{name}.npy", "w+", kind, shape).flush()
         person_of = np.repeat(np.arange(people, dtype=np.int32), photos)
         names = np.array([f"p{number:05}" for number in range(people)])
+        places = np.array([f"/{place}" for place in range(photos)])
         tables = {
             "person": person_of,
             "names": names,
-            "origin": np.char.add(
-                np.char.add(names[person_of], "/"), np.tile(np.arange(photos), people).astype(str)
-            ),
+            "origin": np.char.add(names[person_of], np.tile(places, people)),
             "series": person_of,
             "front": person_of.astype(np.int64) * photos,
             "skipped": np.empty((0, 2), dtype="U1"),

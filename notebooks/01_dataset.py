@@ -223,7 +223,8 @@ plots.poses(replace(drawn["medium"], pose=pose))
 
 # %% [markdown]
 # **Figure 1.9.** How the heads of `heads-medium` are turned, fronts left out: any yaw is as frequent as any other, and most pitches and rolls are
-# small. No program guessed these angles. They are what was drawn.
+# small. The outermost bars of yaw are lower because only half of each lies within the range. No program guessed these angles.
+# They are what was drawn.
 
 # %% [markdown]
 # How is a person made? A mean head is bent by sliders, and each person has a lot drawn for each of them. We take one

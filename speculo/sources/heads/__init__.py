@@ -353,16 +353,23 @@ def _background(rng: np.random.Generator, size: int) -> np.ndarray:
     coarse = int(rng.integers(3, 9))
     shapes = rng.standard_normal((coarse, coarse), dtype=np.float32)
     shapes = cv2.resize(shapes, (size, size), interpolation=cv2.INTER_CUBIC)
-    row, column = np.mgrid[:size, :size].astype(np.float32) / size - np.float32(0.5)
+    row, column = _grid(size)
     slope = rng.normal(0, 0.2, 2).astype(np.float32)
     wall = rng.uniform(0.12, 0.75) + slope[0] * row + slope[1] * column
     return np.clip(wall + rng.uniform(0, 0.16) * shapes, 0.02, 0.95).astype(np.float32)
 
 
+@lru_cache(maxsize=4)
+def _grid(size: int) -> tuple[np.ndarray, np.ndarray]:
+    """Row and column of each pixel, -0.5..0.5."""
+    row, column = np.mgrid[:size, :size].astype(np.float32) / size - np.float32(0.5)
+    return row, column
+
+
 def _hide(rng: np.random.Generator, image: np.ndarray) -> np.ndarray:
     """Hold something before a part of the picture."""
     size = len(image)
-    row, column = np.mgrid[:size, :size].astype(np.float32) / size - np.float32(0.5)
+    row, column = _grid(size)
     angle = rng.uniform(0, 2 * np.pi)
     along = column * np.float32(np.cos(angle)) + row * np.float32(np.sin(angle))
     cover = np.clip((along - np.float32(rng.uniform(0.12, 0.35))) * 30, 0, 1)

@@ -11,6 +11,7 @@
 #
 # In this notebook we meet the people in the photographs, choose the front of each, and keep
 # some people apart for the test.
+# Then we draw a second dataset: people who do not exist, in every pose.
 #
 # Unless you choose others, the photographs are the **ORL Database of Faces**, taken between 1992 and 1994 at the Olivetti
 # Research Laboratory in Cambridge. Its owners let anyone use it and ask for credit: AT&T

@@ -157,7 +157,7 @@ def draw(head: Head, photo: Photo, size: int, background: np.ndarray | float = 0
     scene = shape @ turned.T
     scale = CAMERA / (CAMERA - scene[:, 2])
     flat = scene[:, :2] * scale[:, None]
-    frame = np.ascontiguousarray(flat.T)[:, _framed()]
+    frame = flat.T.take(_framed(), axis=1)
     low, high = frame.min(axis=1), frame.max(axis=1)
     side = MARGIN * float((high - low).max()) / photo.zoom
     middle = (low + high) / 2 + np.array(photo.shift, dtype=np.float32) * side
@@ -173,12 +173,12 @@ def draw(head: Head, photo: Photo, size: int, background: np.ndarray | float = 0
 
     shade, shine = _light(head, normals, light, half, photo)
     w0, w1, w2 = weights.T
-    c0, c1, c2 = corner = parts.columns[:, which]
+    c0, c1, c2 = corner = parts.columns.take(which, axis=1)
 
     def blend(values: np.ndarray) -> np.ndarray:
         return values[c0] * w0 + values[c1] * w1 + values[c2] * w2
 
-    (u0, v0), (u1, v1), (u2, v2) = parts.corners[:, :, which]
+    (u0, v0), (u1, v1), (u2, v2) = parts.corners.take(which, axis=2)
     column = u0 * w0 + u1 * w1 + u2 * w2
     row = v0 * w0 + v1 * w1 + v2 * w2
     tone = head.skin[
@@ -210,6 +210,12 @@ def _framed() -> np.ndarray:
     """The vertices that the crop goes by: the head from chin to crown, without the ears."""
     base = asset.read().base
     return np.flatnonzero((base[:, 1] > -0.95) & ((np.abs(base[:, 0]) < 0.7) | (base[:, 1] > 0.3)))
+
+
+@cache
+def _of(part: int) -> np.ndarray:
+    """The vertices of one part of the head."""
+    return np.flatnonzero(asset.read().parts == part)
 
 
 def _unit(vector: np.ndarray) -> np.ndarray:
@@ -279,7 +285,7 @@ def _special(head, photo, part, corner, weights, tone, shape) -> np.ndarray:
         mine = np.flatnonzero(part == eye)
         if not len(mine):
             continue
-        ball = shape[parts.parts == eye]
+        ball = shape[_of(eye)]
         centre = (ball.min(axis=0) + ball.max(axis=0)) / 2
         radius = (ball[:, 0].max() - ball[:, 0].min()) / 2
         at = (shape[corner[:, mine].T] * weights[mine][:, :, None]).sum(axis=1) - centre

@@ -66,7 +66,7 @@ def _roots(
     parts = asset.read()
     corners, weights = parts.root_corners[:, :count], parts.root_weights[:, :count, :, None]
     mean, place, normal = (
-        sum(each[corners[..., corner]] * weights[:, :, corner] for corner in range(3))
+        sum(each.take(corners[..., corner], axis=0) * weights[:, :, corner] for corner in range(3))
         for each in (parts.base, vertices, normals)
     )
     rng = np.random.default_rng([*person.seed, 2])

@@ -80,15 +80,14 @@ def load(
     Raises
     ------
     ValueError
-        If `level` is unknown, `photos` is below 2, or `seed` below 0.
+        If `level` is unknown, `people` is below 1, `photos` below 2, or `seed` below 0.
     """
     if level not in LEVELS:
         raise ValueError(f"level is {level!r}, expected one of {', '.join(LEVELS)}")
-    for name, value, least in (("photos", photos, 2), ("seed", seed, 0)):
+    people = PEOPLE if people is None else people
+    for name, value, least in (("people", people, 1), ("photos", photos, 2), ("seed", seed, 0)):
         if isinstance(value, bool) or not isinstance(value, int) or value < least:
             raise ValueError(f"{name} is {value!r}, expected a whole number from {least} up")
-    if people is None:
-        people = PEOPLE
     made_of = f"{VERSION} {_digest()} {people} {photos} {seed}".encode()
     key = f"{size}-{hashlib.blake2b(made_of, digest_size=12).hexdigest()}"
     return prepared.keep(

@@ -277,7 +277,6 @@ def _light(head, normals, light, half, photo) -> tuple[np.ndarray, np.ndarray]:
 
 def _special(head, photo, part, corner, weights, tone, shape) -> np.ndarray:
     """Paint eyeballs, teeth and the insides of mouth and nostrils."""
-    parts = asset.read()
     inside = part >= asset.SOCKET
     tone = np.where(inside, 0.30 * head.person.skin, tone)
     tone = np.where(part == asset.TEETH, np.float32(0.62), tone)

@@ -38,7 +38,7 @@ def one_core(level: str, size: int, people: int = 30, photos: int = 10) -> None:
 
 
 def all_cores(people: int = 200, photos: int = 10) -> None:
-    """Draw some for good, and scale to `WHOLE`: the start of the processes counts only once."""
+    """Draw some, and scale to `WHOLE`: the start of the processes counts only once."""
 
     def seconds(count: int, seed: int) -> float:
         begin = time.perf_counter()
@@ -46,7 +46,7 @@ def all_cores(people: int = 200, photos: int = 10) -> None:
             speculo.load("heads-medium", people=count, photos=photos, seed=seed)
         return time.perf_counter() - begin
 
-    start = seconds(8, 1)
+    start = seconds(8 * cores(), 1)  # pieces enough to start every process
     taken = seconds(people, 2)
     count = people * photos
     whole = start + taken * WHOLE / count

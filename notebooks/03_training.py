@@ -19,6 +19,7 @@
 dataset = "orl"  # the faces, by name; chapter 01 lists the names
 people = None  # how many people; None takes all
 crop = None  # "auto" finds the face in each photo of a folder of snapshots
+architecture = "v8"  # or "v7", "v8-mended", "v8-mended-many"; "v8-4th" has a fourth of the channels
 epochs = 12  # passes over the train pairs, in all; more of them continue a finished run
 batch_size = 16  # pairs in a step
 seed = 0  # of the split, the first weights, the order and the dropout
@@ -32,14 +33,14 @@ from IPython.display import display
 
 import speculo
 from speculo import card, device, files, model, pairs, plots, runs, training
-from speculo.model import V8
 
+config = model.named(architecture)
 print(device.report())
 
 # %% [markdown]
 # ## The pairs
 #
-# Network, loss and optimizer are the card's. The data are not, and the card names no batch size: its code
+# v8's network, loss and optimizer are the card's. The data are not, and the card names no batch size: its code
 # took batches of 64 from more than 600,000 pairs. We have a few hundred, so we take
 # smaller batches: an epoch then has enough steps to move the weights and the running averages of
 # batch normalisation.
@@ -48,7 +49,7 @@ print(device.report())
 faces = speculo.load(dataset, people=people, crop=crop)
 split = pairs.split(faces, seed=seed)
 steps = -(-len(split.train) // batch_size)
-gflop = 6e-9 * sum(model.multiplications(model.build(V8)).values())
+gflop = 6e-9 * sum(model.multiplications(model.build(config)).values())
 print(f"{len(split.train)} pairs to train on, {len(split.test)} to test on")
 print(f"{steps} steps an epoch, {gflop * len(split.train) / 1000:.1f} TFLOP an epoch")
 
@@ -59,10 +60,10 @@ print(f"{steps} steps an epoch, {gflop * len(split.train) / 1000:.1f} TFLOP an e
 # with dropout; *test* is the loss on the held-out people at its end.
 
 # %%
-trained = runs.at(run or runs.default_name(V8, faces.name))
+trained = runs.at(run or runs.default_name(config, faces.name))
 live = display(plots.loss(trained.history), display_id=True)
 training.train(
-    V8,
+    config,
     split,
     trained,
     epochs=epochs,
@@ -100,7 +101,7 @@ print(f"All of it is in {files.shown(trained.path)}")
 # %% [markdown]
 # ## Epoch by epoch
 #
-# After each epoch v8 draws the same held-out people.
+# After each epoch the network draws the same held-out people.
 
 # %%
 drawn = training.read_snapshots(trained)
@@ -110,7 +111,7 @@ plots.snapshots(split.test, [drawn[epoch] for epoch in some], some)
 # %% [markdown]
 # **Figure 3.2.** First row, the photos; last row, the fronts to be drawn; between them the
 # predictions after some of the epochs. Epochs can be empty or a white pattern: batch
-# normalisation draws with averages that lag behind the weights. What settles is a patch, bright
+# normalisation draws with averages that lag behind the weights. What settles, with v8, is a patch, bright
 # where faces are bright. It hardly differs from person to person.
 
 # %% [markdown]

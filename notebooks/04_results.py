@@ -18,17 +18,17 @@
 dataset = "orl"  # the faces, by name; chapter 01 lists the names
 people = None  # how many people; None takes all
 crop = None  # "auto" finds the face in each photo of a folder of snapshots
+architecture = "v8"  # or "v7", "v8-mended", "v8-mended-many"; "v8-4th" has a fourth of the channels
 seed = 0  # of the split: the one that the run was trained with
 run = None  # name of the run; None names it after model and dataset
 
 # %%
 import speculo
-from speculo import card, evaluation, files, pairs, plots, runs
-from speculo.model import V8
+from speculo import card, evaluation, files, model, pairs, plots, runs
 
 faces = speculo.load(dataset, people=people, crop=crop)
 split = pairs.split(faces, seed=seed)
-trained = runs.open(run or runs.default_name(V8, faces.name))
+trained = runs.open(run or runs.default_name(model.named(architecture), faces.name))
 trained.require(split)
 name = trained.config.name
 outputs = evaluation.predict(trained.model(), split.test)
@@ -173,7 +173,8 @@ print(f"Written to {files.shown(path)}")
 # v8 as published draws nearly the same grey blob for everyone. The ReLU before its sigmoid puts a floor
 # under its error, and the cells above list the baselines that lie even below this floor.
 # The floor explains why nothing is dark. Why everybody looks the same, this chapter cannot tell: that needs
-# experiments.
+# experiments. If you would rather see first what a mended v8 draws, look at the faces in
+# [Mending v8](06_mending_v8.ipynb#Faces).
 #
 # Next: [What went wrong](05_what_went_wrong.ipynb).
 

@@ -260,7 +260,7 @@ plots.frame_order(frames, yaw, given)
 # the target looks far to the side.
 
 # %%
-shown = np.linspace(0, len(frames) - 1, 10).round().astype(int)
+shown = np.linspace(0, len(frames) - 1, 7).round().astype(int)
 plots.captioned(
     {"frame": np.stack([heads.render(1, yaw=yaw[each], size=48) for each in shown])},
     {"frame": [f"{yaw[each]:+.0f}° as {yaw[given[each]]:+.0f}°" for each in shown]},

@@ -12,6 +12,7 @@ from speculo.sources import load
 _ROOMS = (
     "ablation",
     "augmentation",
+    "benchmark",
     "book",
     "card",
     "detector",
@@ -27,8 +28,8 @@ _ROOMS = (
     "plots",
     "prepared",
     "progress",
+    "recording",
     "runs",
-    "shipped",
     "sources",
     "training",
     "widgets",

@@ -1,4 +1,4 @@
-"""Which change to v8 helps: all of them, all but one, and each alone.
+"""Which change to v8 helps: one added after the other, and all but one.
 
 ``python -m speculo.ablation`` trains every variant and writes what chapter 06
 shows into ``data/recorded/mending``. Choices are made by cross-validation over
@@ -21,22 +21,24 @@ from speculo import faces, files, model, pairs, runs, training
 from speculo.pairs import Split
 
 CHANGES = {
+    "batch norm that follows sooner": ("momentum",),
     "no ReLU at the end": ("output_relu",),
     "starts at the mean face": ("mean_face",),
-    "batch norm that follows sooner": ("momentum",),
     "no dropout": ("dropout", "latent_dropout"),
     "latent behind 8 x 8 pixels": ("halvings",),
-    "target is the mean of three": ("fronts",),
-    "pairs mirrored and moved": ("mirror", "shift", "turn", "zoom"),
-    "pairs lit otherwise": ("light",),
     "rate falls to zero": ("schedule",),
     "weights averaged": ("average",),
+    "pairs mirrored and moved": ("mirror", "shift", "turn", "zoom"),
+    "pairs lit otherwise": ("light",),
+    "target is the mean of three": ("fronts",),
     "a line beside the network": ("line",),
     "the line shrunk to the mean": ("shrink",),
 }
-"""Name of each change, and its fields of ``model.Mended``."""
+"""Name of each change, and its fields of ``model.Mended``, in the order in which they are added."""
 
-PUBLISHED, ALL = "v8 as published", "all changes"
+PUBLISHED = "v8 as published"
+ALL = ("added", list(CHANGES)[-1])
+"""The variant that has all changes."""
 COLUMNS = ["kind", "change", "divisor", "epochs", "held out", "seed", "MSE", "train loss"]
 CHOICE = tuple(f"s{number}" for number in range(1, 33))
 """People of ORL to choose on."""
@@ -49,15 +51,18 @@ def variants(
 ) -> dict[tuple[str, str], model.Mended]:
     """Every variant: (kind, change) to config.
 
-    The kinds are ``"none"`` (v8 as published), ``"all"``, ``"without"`` (all
-    changes but one) and ``"alone"`` (v8 with one change).
+    The kinds are ``"none"`` (v8 as published), ``"added"`` (v8 with this change
+    and those before it; the last one is all of them), and ``"without"`` (all
+    changes but this one).
     """
-    before = model.with_changes(published)
-    found = {("none", PUBLISHED): before, ("all", ALL): mended}
-    for kind, base, other in (("without", mended, before), ("alone", before, mended)):
-        for change, fields in CHANGES.items():
-            values = {field: getattr(other, field) for field in fields}
-            found[kind, change] = replace(base, **values)
+    so_far = model.with_changes(published)
+    found = {("none", PUBLISHED): so_far}
+    before = {field: getattr(so_far, field) for fields in CHANGES.values() for field in fields}
+    for change, fields in CHANGES.items():
+        so_far = replace(so_far, **{field: getattr(mended, field) for field in fields})
+        found["added", change] = so_far
+    for change, fields in CHANGES.items():
+        found["without", change] = replace(mended, **{field: before[field] for field in fields})
     return found
 
 
@@ -161,7 +166,7 @@ def main() -> None:
     options = parser.parse_args()
     found = variants()
     if options.final:
-        found = {key: config for key, config in found.items() if key[0] in ("none", "all")}
+        found = {key: found[key] for key in (("none", PUBLISHED), ALL)}
     run = runs.Run(options.out)
     config = model.narrowed(model.V8_MENDED, options.divisor)
     run.write_record(

@@ -185,8 +185,7 @@ def publish() -> None:
     Nothing is executed here but chapter 00, once more, so that it shows this
     run's picture and times.
     """
-    from speculo import runs
-    from speculo.model import V8
+    from speculo import model, runs
 
     for chapter in chapters():
         if not chapter.built.is_file():
@@ -199,9 +198,10 @@ def publish() -> None:
     execute(first, first.built, progress_bar=False)
     executed = nbformat.read(first.built, as_version=4)
     nbformat.write(_publishable(first, executed, first.seconds), first.notebook)
-    pictures = runs.open(runs.default_name(V8, "orl")).path / "img"
-    for picture in sorted(pictures.glob("*.png")):
-        shutil.copyfile(picture, files.PROJECT / "img" / picture.name)
+    for architecture in ("v8", "v8-mended-16th"):  # the runs of chapters 03 and 06
+        pictures = runs.open(runs.default_name(model.named(architecture), "orl")).path / "img"
+        for picture in sorted(pictures.glob("*.png")):
+            shutil.copyfile(picture, files.PROJECT / "img" / picture.name)
 
     text = README.read_text(encoding="utf-8")
     files.write_text(README, TABLE.sub(lambda found: f"{found[1]}{contents()}\n{found[2]}", text))

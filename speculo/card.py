@@ -59,7 +59,7 @@ def training_log(run: Run) -> str:
     )
 
 
-def write(run: Run, notes: list[str]) -> Path:
+def write(run: Run, notes: list[str], network: keras.Model | None = None) -> Path:
     """Write the model card of a run to its ``README.md``.
 
     It has the headings, the order and the picture names of the published card:
@@ -71,6 +71,8 @@ def write(run: Run, notes: list[str]) -> Path:
     run : Run
     notes : list of str
         What was found, a line each.
+    network : keras.Model, optional
+        The run's model, where the run is kept without its weights.
 
     Returns
     -------
@@ -80,7 +82,7 @@ def write(run: Run, notes: list[str]) -> Path:
     Raises
     ------
     FileNotFoundError
-        If the run has no weights.
+        If the run has no weights, and no network is given.
     """
     config, record = run.config, run.record
     settings, device = record["settings"], record["device"]
@@ -97,13 +99,13 @@ def write(run: Run, notes: list[str]) -> Path:
         "",
         "### Dataset Sample",
         f"{settings['dataset']}: {len(settings['train_people'])} people to train on, "
-        f"{len(settings['test_people'])} others to test on ({', '.join(settings['test_people'])})",
+        f"{len(settings['test_people'])} others to test on ({_listed(settings['test_people'])})",
         "",
         "![Rows of faces: inputs and targets to train on, inputs and targets to test on](img/dataset.png)",
         "",
         "## Model Summary",
         "```shell script",
-        summary(run.model()),
+        summary(network or run.model()),
         "```",
         "![The layers from input to output](img/model.png)",
         "",
@@ -127,6 +129,11 @@ def write(run: Run, notes: list[str]) -> Path:
     path = run.path / "README.md"
     files.write_text(path, "\n".join(lines))
     return path
+
+
+def _listed(names: list[str], most: int = 20) -> str:
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
 
 
 def _row(fields: tuple[str, ...]) -> str:

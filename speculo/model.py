@@ -1,6 +1,7 @@
 """Speculo-v8 and its relatives: what the model card says, built in Keras."""
 
 import math
+import re
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 
@@ -194,6 +195,44 @@ V8_MENDED = Mended(
     }
 )
 """Model 8 with every change that chapter 06 found to help, and the card's own parameters."""
+
+
+V8_MENDED_MANY = replace(
+    V8_MENDED,
+    name="Speculo-v8-mended-many",
+    fronts=1,
+    shift=0.0,
+    turn=0.0,
+    zoom=0.0,
+    light=0.0,
+    line=False,
+    shrink=0.0,
+)
+"""The same for many people, who stand exactly in their place and have a true front, as drawn
+heads do: without the changes that make up for few people and for fronts chosen by symmetry."""
+
+ARCHITECTURES = {
+    config.name.removeprefix("Speculo-"): config for config in (V8, V7, V8_MENDED, V8_MENDED_MANY)
+}
+"""Every model of the book by its short name."""
+
+
+def named(name: str) -> Config:
+    """The model of a short name: ``"v8"``, or ``"v8-4th"`` for a quarter of its channels.
+
+    Raises
+    ------
+    ValueError
+        If there is none: the message lists those that there are.
+    """
+    whole, divisor = re.fullmatch(r"(.*?)(?:-(\d+)th)?", name).groups()
+    if whole not in ARCHITECTURES:
+        raise ValueError(
+            f"Unknown architecture {name!r}, expected one of {', '.join(ARCHITECTURES)}, "
+            "with -4th or the like behind it for a fourth of the channels"
+        )
+    config = ARCHITECTURES[whole]
+    return narrowed(config, int(divisor)) if divisor else config
 
 
 def with_changes(config: Config) -> Mended:

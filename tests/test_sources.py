@@ -282,10 +282,7 @@ def test_without_a_network_it_says_where_the_faces_should_be(name, data_home, mo
 
 def test_wrong_names_and_options_say_what_there_is(mine):
     for name in ("nobody", "folder", "folder:", "orl:there", "FOLDER:x", "olivetti:"):
-        with pytest.raises(
-            ValueError,
-            match="Unknown dataset (.|\n)*  orl: (.|\n)*  heads-yaw: (.|\n)*  folder:PATH: ",
-        ):
+        with pytest.raises(ValueError, match="(?s)Unknown dataset .*orl: .*folder:PATH"):
             speculo.load(name)
     with pytest.raises(TypeError, match="folder has no option colour. .*size, people, crop"):
         speculo.load(f"folder:{mine}", colour=True)

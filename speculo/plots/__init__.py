@@ -1,5 +1,6 @@
 """The figures of the book. Every function returns a matplotlib Figure and shows nothing."""
 
+from speculo.plots.benchmark import by_turn
 from speculo.plots.diagnosis import (
     by_seed,
     by_size,
@@ -68,6 +69,7 @@ __all__ = [
     "by_size",
     "captioned",
     "loss_against_sharpness",
+    "by_turn",
     "ablation",
     "everybody",
     "explored_prediction",

@@ -1,10 +1,9 @@
-"""What mends v8: each change alone, and all but it."""
+"""What mends v8: change after change, and all but each."""
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
 
 from speculo.pairs import Pairs, as_image, examples
 from speculo.plots.style import DECODER, LATENT, MUTED, face_rows
@@ -14,58 +13,43 @@ ON_WHITE = {"facecolor": "white", "edgecolor": "none", "pad": 1}
 
 
 def ablation(summary: pd.DataFrame, levels: dict[str, float], *, title: str = "") -> Figure:
-    """Draw the error of each change alone on v8, and of all changes but it.
+    """Draw the error as change after change is added, and what each is worth in the end.
 
     Parameters
     ----------
     summary : pandas.DataFrame
-        What ``ablation.summary`` returned. Kinds that it lacks stay empty.
+        What ``ablation.summary`` returned.
     levels : dict
-        Name to an error, drawn as a level line on both sides.
+        Name to an error, drawn as a level line on the left.
     """
-    errors = summary["MSE"]
-    kinds = errors.index.get_level_values("kind")
-    sides = {"alone": ("v8 with this change alone", LATENT), "without": ("all but this", DECODER)}
-    changes = list(dict.fromkeys(errors[kinds.isin(list(sides))].index.get_level_values("change")))
-    place = {change: -number for number, change in enumerate(changes)}
-    figure, axes = plt.subplots(
-        1, 2, figsize=(11, 0.32 * len(changes) + 1.4), sharey=True, width_ratios=(1, 1)
+    errors, spread = summary["MSE"], summary["± over seeds"].fillna(0)
+    added, without = errors.loc["added"], errors.loc["without"]
+    start = errors.loc["none"].item()
+    steps = [start, *added]
+    figure, (left, right) = plt.subplots(
+        1, 2, figsize=(11, 0.36 * len(steps) + 1.3), width_ratios=(3, 2)
     )
     plt.close(figure)
-    for axis, (kind, (label, color)), (whole, name) in zip(
-        axes, sides.items(), (("none", "v8"), ("all", "all changes")), strict=True
-    ):
-        start = float(errors[kinds == whole].iloc[0])
-        axis.axvline(start, color=color, linewidth=1)
-        axis.annotate(
-            f"{name} {start:.4f}",
-            (start, 0.8),
-            ha="center",
-            va="bottom",
-            fontsize=8,
-            color=color,
-            bbox=ON_WHITE,
+    place = -np.arange(len(steps))
+    for level, (name, value) in zip(place[-3:], levels.items(), strict=False):
+        left.axvline(value, color=MUTED, linewidth=1, linestyle="--")
+        left.annotate(
+            f" {name} {value:.4f}", (value, level + 3.5), fontsize=8, color=MUTED, bbox=ON_WHITE
         )
-        for change, error in errors[kinds == kind].droplevel("kind").items():
-            axis.plot([start, error], [place[change]] * 2, color=color, linewidth=3, alpha=0.4)
-            axis.plot(error, place[change], "o", color=color)
-        for number, (level, value) in enumerate(levels.items()):
-            axis.axvline(value, color=MUTED, linewidth=1, linestyle="--")
-            axis.annotate(
-                level,
-                (value, -len(changes) + 0.3 - 0.7 * (number % 2)),
-                ha="center",
-                va="top",
-                fontsize=8,
-                color=MUTED,
-                bbox=ON_WHITE,
-            )
-        axis.margins(x=0.1)
-        axis.xaxis.set_major_locator(MaxNLocator(6))
-        axis.set_title(label)
-        axis.set_xlabel("MSE, people not seen")
-        axis.set_ylim(-len(changes) - 1.2, 1.6)
-    axes[0].set_yticks(list(place.values()), list(place))
+    left.step(steps, place, where="post", color=LATENT, linewidth=1, alpha=0.5)
+    left.errorbar(
+        steps, place, xerr=[spread.loc["none"].item(), *spread.loc["added"]], fmt="o", color=LATENT
+    )
+    left.set_yticks(place, ["v8 as published", *(f"+ {change}" for change in added.index)])
+    left.set(xlabel="MSE, people not seen", title="One added after the other")
+    cost = 1000 * (without - added.iloc[-1])
+    right.axvline(0, color=MUTED, linewidth=1)
+    right.barh(
+        place[1:], cost, xerr=1000 * spread.loc["without"], color=DECODER, alpha=0.7, height=0.6
+    )
+    right.set_yticks(place[1:], [])
+    right.set_ylim(left.get_ylim())
+    right.set(xlabel="thousandths of MSE lost", title="All but this one")
     figure.suptitle(title, fontsize=10, color=MUTED)
     return figure
 

@@ -1,14 +1,14 @@
-"""The weights that come with the book."""
+"""The trainings that come with the book, and the weights of one of them."""
 
 import numpy as np
 import pytest
 
-from speculo import ablation, evaluation, pairs, runs, shipped
+from speculo import ablation, evaluation, pairs, recording, runs
 
 
 @pytest.fixture(scope="module")
 def small():
-    return runs.recorded(shipped.NAME)
+    return runs.recorded(recording.SMALL)
 
 
 def test_it_has_not_seen_the_last_people(small):
@@ -33,9 +33,9 @@ def test_it_draws_people_whom_it_has_not_seen(small, last_eight):
 
 
 def test_each_photo_of_orl_counts_several_times():
-    split = shipped.people(20)
+    split = recording.people(20)
     real = np.isin(split.train.faces.names, ablation.CHOICE)[split.train.faces.person]
     counts = np.bincount(split.train.input, minlength=len(real))
-    assert (counts[real] == shipped.TIMES).all()
+    assert (counts[real] == recording.TIMES).all()
     assert len(split.test.people) == 2 and not set(split.test.people) & set(split.train.people)
     assert isinstance(split, pairs.Split)

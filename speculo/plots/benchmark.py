@@ -1,0 +1,44 @@
+"""Errors on drawn heads by how far they are turned."""
+
+import matplotlib.pyplot as plt
+import pandas as pd
+from matplotlib.figure import Figure
+from matplotlib.ticker import FormatStrFormatter, PercentFormatter
+
+from speculo.plots.style import DECODER, ENCODER, LATENT, MUTED
+
+_COLORS = (LATENT, DECODER, ENCODER, "#8c6d31", MUTED, "#637939")
+
+
+def by_turn(table: pd.DataFrame, predictors: dict[str, str]) -> Figure:
+    """Draw MSE and rank-1 of some predictors over the bins of ``|yaw|``.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        Of one level: what ``benchmark.of_level`` returned.
+    predictors : dict
+        Name in the table (as far as it is before a bracket) to the label in the figure.
+    """
+    names = table["predictor"].str.split(" \\(").str[0]
+    table = table[table["|yaw|"] != "all"]
+    figure, axes = plt.subplots(1, 2, figsize=(11, 3.6))
+    plt.close(figure)
+    bins = list(table["|yaw|"].unique())
+    for axis, value in zip(axes, ("MSE", "rank-1"), strict=True):
+        for color, (name, label) in zip(_COLORS, predictors.items(), strict=False):
+            values = table[names == name].set_index("|yaw|")[value].reindex(bins)
+            if values.notna().all():
+                axis.plot(bins, values, "o-", color=color, markersize=4, label=label)
+        axis.set(xlabel="|yaw|, degrees")
+    axes[0].set(title="MSE: less is better", yscale="log")  # v8 is ten times the others
+    axes[0].yaxis.set_major_formatter(FormatStrFormatter("%.3f"))
+    axes[0].yaxis.set_minor_formatter(FormatStrFormatter("%.3f"))
+    axes[0].tick_params(axis="y", which="minor", labelsize=7)
+    axes[1].set(title="Recognised among all fronts: more is better", ylim=(0, None))
+    axes[1].yaxis.set_major_formatter(PercentFormatter(1))
+    handles, labels = axes[0].get_legend_handles_labels()
+    figure.legend(
+        handles, labels, loc="upper center", bbox_to_anchor=(0.5, 0.02), ncols=3, frameon=False
+    )
+    return figure

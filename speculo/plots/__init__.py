@@ -27,6 +27,7 @@ from speculo.plots.explorer import (
     explored_turn,
 )
 from speculo.plots.faces import by_yaw, dataset, fronts, photos_per_person, poses
+from speculo.plots.heads import heads_fronts, heads_levels, heads_sliders, heads_turning
 from speculo.plots.mending import ablation, everybody
 from speculo.plots.network import costs, model_graph, output_range, singular_values
 from speculo.plots.results import extremes, one_prediction, predictions
@@ -40,6 +41,10 @@ __all__ = [
     "photos_per_person",
     "poses",
     "by_yaw",
+    "heads_fronts",
+    "heads_turning",
+    "heads_sliders",
+    "heads_levels",
     "output_range",
     "model_graph",
     "costs",

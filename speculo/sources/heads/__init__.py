@@ -11,6 +11,8 @@ puts all of it under a light.
 
 import hashlib
 import time
+from collections.abc import Sequence
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -36,6 +38,9 @@ PEOPLE, PHOTOS = 300, 10
 
 EXPRESSIONS = tuple(draw.EXPRESSIONS)
 """Names of the expressions, the neutral one first."""
+
+TRAITS = ("male", "age", "weight")
+"""What `vary` can change beside the sliders of the asset, from 0 to 1; see `person.Person`."""
 
 _CHUNK = 8  # people in one piece of work
 
@@ -75,15 +80,14 @@ def load(
     Raises
     ------
     ValueError
-        If `level` is unknown, `photos` is below 2, or `seed` below 0.
+        If `level` is unknown, `people` is below 1, `photos` below 2, or `seed` below 0.
     """
     if level not in LEVELS:
         raise ValueError(f"level is {level!r}, expected one of {', '.join(LEVELS)}")
-    for name, value, least in (("photos", photos, 2), ("seed", seed, 0)):
+    people = PEOPLE if people is None else people
+    for name, value, least in (("people", people, 1), ("photos", photos, 2), ("seed", seed, 0)):
         if isinstance(value, bool) or not isinstance(value, int) or value < least:
             raise ValueError(f"{name} is {value!r}, expected a whole number from {least} up")
-    if people is None:
-        people = PEOPLE
     made_of = f"{VERSION} {_digest()} {people} {photos} {seed}".encode()
     key = f"{size}-{hashlib.blake2b(made_of, digest_size=12).hexdigest()}"
     return prepared.keep(
@@ -161,6 +165,58 @@ def render(
     return _bytes(draw.draw(_head(int(person), seed), photo, size))
 
 
+def vary(
+    number: int,
+    trait: str,
+    values: Sequence[float],
+    *,
+    yaw: float = 0.0,
+    size: int = 64,
+    seed: int = 0,
+) -> np.ndarray:
+    """Draw one person at several positions of one slider.
+
+    Parameters
+    ----------
+    number : int
+        Whose: the same as in `load`.
+    trait : str
+        One of `TRAITS`, from 0 to 1, or a slider of the asset, from -1 to 1:
+        ``asset.read().slider_names``.
+    values : sequence of float
+        (n,): its positions.
+    yaw : float
+        Of every picture, in degrees.
+    size : int
+        Height and width in pixels.
+    seed : int
+        Of the whole population.
+
+    Returns
+    -------
+    numpy.ndarray
+        uint8, shape (n, size, size).
+
+    Raises
+    ------
+    ValueError
+        If there is no such slider.
+    """
+    who = person.sample(number, seed)
+    names = asset.read().slider_names
+    if trait not in (*TRAITS, *names):
+        raise ValueError(f"trait is {trait!r}, expected one of {', '.join((*TRAITS, *names))}")
+    images = []
+    for value in values:
+        if trait in TRAITS:
+            changed = replace(who, **{trait: float(value)})
+        else:
+            moved = np.where(np.array(names) == trait, np.float32(value), who.sliders)
+            changed = replace(who, sliders=moved)
+        images.append(_bytes(draw.draw(draw.prepare(changed), Photo(yaw), size)))
+    return np.stack(images)
+
+
 @lru_cache(maxsize=64)
 def _head(number: int, seed: int) -> draw.Head:
     return draw.prepare(person.sample(number, seed))
@@ -189,12 +245,11 @@ def _write(folder: Path, size: int, people: int, photos: int, level: str, seed: 
             np.lib.format.open_memmap(part / f"{name}.npy", "w+", kind, shape).flush()
         person_of = np.repeat(np.arange(people, dtype=np.int32), photos)
         names = np.array([f"p{number:05}" for number in range(people)])
+        places = np.array([f"/{place}" for place in range(photos)])
         tables = {
             "person": person_of,
             "names": names,
-            "origin": np.char.add(
-                np.char.add(names[person_of], "/"), np.tile(np.arange(photos), people).astype(str)
-            ),
+            "origin": np.char.add(names[person_of], np.tile(places, people)),
             "series": person_of,
             "front": person_of.astype(np.int64) * photos,
             "skipped": np.empty((0, 2), dtype="U1"),
@@ -297,16 +352,23 @@ def _background(rng: np.random.Generator, size: int) -> np.ndarray:
     coarse = int(rng.integers(3, 9))
     shapes = rng.standard_normal((coarse, coarse), dtype=np.float32)
     shapes = cv2.resize(shapes, (size, size), interpolation=cv2.INTER_CUBIC)
-    row, column = np.mgrid[:size, :size].astype(np.float32) / size - np.float32(0.5)
+    row, column = _grid(size)
     slope = rng.normal(0, 0.2, 2).astype(np.float32)
     wall = rng.uniform(0.12, 0.75) + slope[0] * row + slope[1] * column
     return np.clip(wall + rng.uniform(0, 0.16) * shapes, 0.02, 0.95).astype(np.float32)
 
 
+@lru_cache(maxsize=4)
+def _grid(size: int) -> tuple[np.ndarray, np.ndarray]:
+    """Row and column of each pixel, -0.5..0.5."""
+    row, column = np.mgrid[:size, :size].astype(np.float32) / size - np.float32(0.5)
+    return row, column
+
+
 def _hide(rng: np.random.Generator, image: np.ndarray) -> np.ndarray:
     """Hold something before a part of the picture."""
     size = len(image)
-    row, column = np.mgrid[:size, :size].astype(np.float32) / size - np.float32(0.5)
+    row, column = _grid(size)
     angle = rng.uniform(0, 2 * np.pi)
     along = column * np.float32(np.cos(angle)) + row * np.float32(np.sin(angle))
     cover = np.clip((along - np.float32(rng.uniform(0.12, 0.35))) * 30, 0, 1)

@@ -50,8 +50,10 @@ class Asset:
     macros, sliders, units : numpy.ndarray
         float32, displacements flattened over (n, 3): of age, sex and ethnicity;
         of the two ends of each slider; of the expressions.
+    columns : numpy.ndarray
+        int64 (3, m): the triangles once more, corner by corner.
     corners : numpy.ndarray
-        float32 (m, 3, 2): column and row in the texture of each triangle's corners.
+        float32 (3, 2, m): column and row in the texture of each triangle's corners.
     texels : numpy.ndarray
         float32 (rows, columns, 3): the place on the mean head of each texel.
     lid : numpy.ndarray
@@ -74,6 +76,7 @@ class Asset:
     sliders: np.ndarray
     unit_names: tuple[str, ...]
     units: np.ndarray
+    columns: np.ndarray
     corners: np.ndarray
     texels: np.ndarray
     lid: np.ndarray
@@ -114,7 +117,8 @@ def read() -> Asset:
         sliders=arrays["sliders"].reshape(2 * len(arrays["sliders"]), -1) * UNIT,
         unit_names=tuple(arrays["unit_names"].tolist()),
         units=arrays["units"].reshape(len(arrays["units"]), -1) * UNIT,
-        corners=corners,
+        columns=np.ascontiguousarray(triangles.T),
+        corners=np.ascontiguousarray(corners.transpose(1, 2, 0)),
         texels=texels,
         lid=lid,
         root_corners=root_corners,

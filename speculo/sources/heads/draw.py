@@ -1,6 +1,7 @@
 """From a person, a pose and a light to a picture."""
 
 from dataclasses import dataclass
+from functools import cache
 
 import cv2
 import numpy as np
@@ -111,14 +112,18 @@ def prepare(who: Person) -> Head:
 def normals_of(vertices: np.ndarray) -> np.ndarray:
     """Unit normals of all vertices, float32 (n, 3)."""
     parts = asset.read()
-    a, b, c = (vertices[parts.triangles[:, corner]] for corner in range(3))
-    p, q = b - a, c - a
-    face = np.empty_like(p)
-    face[:, 0] = p[:, 1] * q[:, 2] - p[:, 2] * q[:, 1]
-    face[:, 1] = p[:, 2] * q[:, 0] - p[:, 0] * q[:, 2]
-    face[:, 2] = p[:, 0] * q[:, 1] - p[:, 1] * q[:, 0]
+    # axis by axis: arrays of three columns are slow
+    a, b, c = parts.columns
+    (px, qx), (py, qy), (pz, qz) = (
+        (axis[b] - axis[a], axis[c] - axis[a]) for axis in np.ascontiguousarray(vertices.T)
+    )
+    face = np.empty((len(a), 3), dtype=np.float32)
+    face[:, 0] = py * qz - pz * qy
+    face[:, 1] = pz * qx - px * qz
+    face[:, 2] = px * qy - py * qx
     out = parts.around @ face
-    out /= np.sqrt(np.maximum((out * out).sum(axis=1, keepdims=True), 1e-18))
+    x, y, z = np.ascontiguousarray(out.T)
+    out /= np.sqrt(np.maximum(x * x + y * y + z * z, 1e-18))[:, None]
     return out
 
 
@@ -152,8 +157,8 @@ def draw(head: Head, photo: Photo, size: int, background: np.ndarray | float = 0
     scene = shape @ turned.T
     scale = CAMERA / (CAMERA - scene[:, 2])
     flat = scene[:, :2] * scale[:, None]
-    frame = flat[_framed()]
-    low, high = frame.min(axis=0), frame.max(axis=0)
+    frame = flat.T.take(_framed(), axis=1)
+    low, high = frame.min(axis=1), frame.max(axis=1)
     side = MARGIN * float((high - low).max()) / photo.zoom
     middle = (low + high) / 2 + np.array(photo.shift, dtype=np.float32) * side
     middle[1] += 0.02 * side
@@ -162,26 +167,20 @@ def draw(head: Head, photo: Photo, size: int, background: np.ndarray | float = 0
     points[:, 1] = (0.5 - (flat[:, 1] - middle[1]) / side) * fine
     points[:, 2] = scene[:, 2]
 
-    triangles = parts.triangles
-    (x0, x1, x2), (y0, y1, y2) = (
-        (each[triangles[:, 0]], each[triangles[:, 1]], each[triangles[:, 2]])
-        for each in (np.ascontiguousarray(points[:, 0]), np.ascontiguousarray(points[:, 1]))
+    pixels, which, weights, nearest = raster.rasterize(
+        points, parts.triangles, fine, fronts_only=True
     )
-    facing = np.flatnonzero((x1 - x0) * (y2 - y0) < (x2 - x0) * (y1 - y0))
-    pixels, which, weights, nearest = raster.rasterize(points, triangles[facing], fine)
-    which = facing[which]
 
     shade, shine = _light(head, normals, light, half, photo)
-    corner = triangles[which]
     w0, w1, w2 = weights.T
-    c0, c1, c2 = corner.T
+    c0, c1, c2 = corner = parts.columns.take(which, axis=1)
 
     def blend(values: np.ndarray) -> np.ndarray:
         return values[c0] * w0 + values[c1] * w1 + values[c2] * w2
 
-    uv = parts.corners[which]
-    column = uv[:, 0, 0] * w0 + uv[:, 1, 0] * w1 + uv[:, 2, 0] * w2
-    row = uv[:, 0, 1] * w0 + uv[:, 1, 1] * w1 + uv[:, 2, 1] * w2
+    (u0, v0), (u1, v1), (u2, v2) = parts.corners.take(which, axis=2)
+    column = u0 * w0 + u1 * w1 + u2 * w2
+    row = v0 * w0 + v1 * w1 + v2 * w2
     tone = head.skin[
         row.astype(np.intp).clip(0, asset.ROWS - 1),
         np.floor(column).astype(np.intp) % asset.COLUMNS,
@@ -206,10 +205,17 @@ def draw(head: Head, photo: Photo, size: int, background: np.ndarray | float = 0
     return image
 
 
+@cache
 def _framed() -> np.ndarray:
     """The vertices that the crop goes by: the head from chin to crown, without the ears."""
     base = asset.read().base
     return np.flatnonzero((base[:, 1] > -0.95) & ((np.abs(base[:, 0]) < 0.7) | (base[:, 1] > 0.3)))
+
+
+@cache
+def _of(part: int) -> np.ndarray:
+    """The vertices of one part of the head."""
+    return np.flatnonzero(asset.read().parts == part)
 
 
 def _unit(vector: np.ndarray) -> np.ndarray:
@@ -225,11 +231,16 @@ def _expression(units: tuple[tuple[str, float], ...]) -> np.ndarray:
     parts = asset.read()
     weights = np.zeros(len(parts.unit_names), dtype=np.float32)
     for name, strength in units:
-        for number, unit in enumerate(parts.unit_names):
-            if unit in (name, f"{name}Left", f"{name}Right"):
-                weights[number] += strength
+        weights[_sides(name)] += np.float32(strength)
     used = np.flatnonzero(weights)
     return (weights[used] @ parts.units[used]).reshape(-1, 3)
+
+
+@cache
+def _sides(name: str) -> list[int]:
+    """Numbers of a facial action in the asset: of itself, or of its left and its right half."""
+    names = (name, f"{name}Left", f"{name}Right")
+    return [number for number, unit in enumerate(asset.read().unit_names) if unit in names]
 
 
 def _reaching(light: np.ndarray) -> np.ndarray:
@@ -266,7 +277,6 @@ def _light(head, normals, light, half, photo) -> tuple[np.ndarray, np.ndarray]:
 
 def _special(head, photo, part, corner, weights, tone, shape) -> np.ndarray:
     """Paint eyeballs, teeth and the insides of mouth and nostrils."""
-    parts = asset.read()
     inside = part >= asset.SOCKET
     tone = np.where(inside, 0.30 * head.person.skin, tone)
     tone = np.where(part == asset.TEETH, np.float32(0.62), tone)
@@ -274,10 +284,10 @@ def _special(head, photo, part, corner, weights, tone, shape) -> np.ndarray:
         mine = np.flatnonzero(part == eye)
         if not len(mine):
             continue
-        ball = shape[parts.parts == eye]
+        ball = shape[_of(eye)]
         centre = (ball.min(axis=0) + ball.max(axis=0)) / 2
         radius = (ball[:, 0].max() - ball[:, 0].min()) / 2
-        at = (shape[corner[mine]] * weights[mine][:, :, None]).sum(axis=1) - centre
+        at = (shape[corner[:, mine].T] * weights[mine][:, :, None]).sum(axis=1) - centre
         gaze = np.array(photo.gaze, dtype=np.float32) * (0.45, 0.25)
         place = (at[:, :2] / radius - gaze + 1) / 2 * paint.EYE
         place = place.astype(np.intp).clip(0, paint.EYE - 1)
@@ -294,6 +304,9 @@ def _special(head, photo, part, corner, weights, tone, shape) -> np.ndarray:
 
 def _clothes(photo: Photo, tone, height, column, row) -> np.ndarray:
     """Dress the shoulders, in this photo's clothes."""
+    dressed = tone.astype(np.float64)
+    low = np.flatnonzero(height < -1.1)  # no neckline is higher
+    tone, height, column, row = (each[low] for each in (tone, height, column, row))
     angle = np.abs(column / asset.COLUMNS - 0.5) * 2
     line = -1.42 + 0.14 * photo.collar + np.interp(angle, (0, 0.25, 0.6), (-0.22, 0.0, 0.12))
     worn = np.clip((line - height) / 0.03 + 0.5, 0, 1)
@@ -301,7 +314,8 @@ def _clothes(photo: Photo, tone, height, column, row) -> np.ndarray:
     if photo.stripes:
         cloth = cloth * np.where(np.sin(2 * np.pi * photo.stripes * height) > 0, 1.25, 0.75)
     edge = np.clip(1 - np.abs(line - height) / 0.035, 0, 1)
-    return tone * (1 - worn) + cloth * worn * (1 - 0.35 * edge)
+    dressed[low] = tone * (1 - worn) + cloth * worn * (1 - 0.35 * edge)
+    return dressed
 
 
 def _draw_strands(head, photo, turned, light, half, middle, side, fine, nearest, image) -> None:
@@ -327,8 +341,8 @@ def _draw_strands(head, photo, turned, light, half, middle, side, fine, nearest,
     seen = np.flatnonzero(seen)
     place, depth = place[seen], scene[seen, 2]
     # a hair is brightest where it crosses the light, and where it turns to it
-    along = strands.tangents[seen] @ light
-    glance = strands.tangents[seen] @ half
+    tangents = strands.tangents[seen]
+    along, glance = tangents @ light, tangents @ half
     toward = strands.normals[seen] @ light
     lit = np.sqrt(np.maximum(1 - along * along, 0)) * np.clip(0.35 + 0.65 * toward, 0, 1)
     bright = strands.tone[seen] * (1.15 * photo.ambient + 1.05 * photo.key * lit)

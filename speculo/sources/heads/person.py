@@ -182,6 +182,12 @@ def _hair_tone(rng: np.random.Generator, ethnicity: np.ndarray, age: float) -> f
     return float(tone + grey * (0.62 - tone))
 
 
+@cache
+def _macros() -> list[list[str]]:
+    """Kind, sex and age of each macro target."""
+    return [name.split("-") for name in asset.read().macro_names]
+
+
 def vertices(person: Person) -> np.ndarray:
     """Shape the head of a person: float32 (n, 3), in decimetres."""
     parts = asset.read()
@@ -192,10 +198,7 @@ def vertices(person: Person) -> np.ndarray:
         "minweight": thin, "maxweight": fat, "averageweight": 1 - thin - fat,
     }  # fmt: skip
     macros = np.array(
-        [
-            kinds[kind] * sexes[sex] * ages[age]
-            for kind, sex, age in (name.split("-") for name in parts.macro_names)
-        ],
+        [float(kinds[kind]) * sexes[sex] * ages[age] for kind, sex, age in _macros()],
         dtype=np.float32,
     )
     ends = np.stack([np.maximum(-person.sliders, 0), np.maximum(person.sliders, 0)], axis=1)

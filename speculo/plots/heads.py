@@ -1,0 +1,75 @@
+"""Contact sheets of drawn heads: people who do not exist."""
+
+from collections.abc import Mapping, Sequence
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.figure import Figure
+
+from speculo.faces import FaceSet
+from speculo.plots.style import GAP, face_rows, show_rows
+
+
+def heads_turning(people: Mapping[str, np.ndarray], yaws: Sequence[float]) -> Figure:
+    """Show people who turn: a row for each, a column for each yaw.
+
+    Parameters
+    ----------
+    people : dict
+        Name to uint8 (n, height, width).
+    yaws : sequence of float
+        (n,), in degrees.
+    """
+    return _columns(people, [f"{yaw:g}°" for yaw in yaws])
+
+
+def heads_fronts(images: np.ndarray, *, columns: int = 10) -> Figure:
+    """Show many faces in a grid: uint8 (n, height, width)."""
+    rows = [images[start : start + columns] for start in range(0, len(images), columns)]
+    return face_rows(rows, [""] * len(rows), gap_every=len(rows))
+
+
+def heads_levels(levels: Mapping[str, FaceSet], *, people: int = 5, photos: int = 4) -> Figure:
+    """Show the same people at several levels: a block for each, a row for each person.
+
+    Parameters
+    ----------
+    levels : dict
+        Title to heads of that level. Their people are the same.
+    people, photos : int
+        How many people, and photos of each, from left to right. Fronts are left out.
+    """
+    figure, axes = plt.subplots(
+        1, len(levels), figsize=(0.85 * photos * len(levels) + 1.2, 0.9 * people + 0.4)
+    )
+    plt.close(figure)
+    for number, (axis, (title, faces)) in enumerate(zip(axes, levels.items(), strict=True)):
+        rows = []
+        for person in range(people):
+            mine = np.flatnonzero(faces.person == person)
+            mine = np.setdiff1d(mine, faces.front)[:photos]
+            rows.append(faces.images[mine[np.argsort(faces.pose[mine, 0])]])
+        show_rows(axis, rows, faces.names[:people] if number == 0 else [""] * people)
+        axis.set_title(title)
+    return figure
+
+
+def heads_sliders(traits: Mapping[str, np.ndarray], captions: Sequence[str]) -> Figure:
+    """Show what single sliders do to one person: a row for each, from its low end to its high one.
+
+    Parameters
+    ----------
+    traits : dict
+        Name to uint8 (n, height, width).
+    captions : sequence of str
+        (n,): of the columns.
+    """
+    return _columns(traits, captions)
+
+
+def _columns(rows: Mapping[str, np.ndarray], captions: Sequence[str]) -> Figure:
+    figure = face_rows(list(rows.values()), list(rows), gap_every=len(rows))
+    axis = figure.axes[0]
+    width = next(iter(rows.values())).shape[2]
+    axis.set_xticks(np.arange(len(captions)) * (width + GAP) + width / 2, captions)
+    return figure

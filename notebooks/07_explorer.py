@@ -36,7 +36,7 @@ faces = speculo.load(dataset, people=people, crop=crop)
 rendered = speculo.load("heads-medium", people=heads_people)
 first = runs.open(run) if run else runs.recorded("mended-small")
 sets = {each.name: widgets.unseen(each, first, seed=seed) for each in (faces, rendered)}
-finished = [first, *(each for each in runs.finished() if each != first)]
+finished = [first, *(each for each in runs.finished() if each.name != first.name)]
 for each in finished:
     print(f"{each.name}: {each.title}")
 

@@ -294,11 +294,14 @@ def recorded(name: str) -> Run:
 
 
 def finished() -> list[Run]:
-    """Every run that has weights to draw with: the reader's own first, then those of the book."""
+    """Every run that has weights to draw with: the reader's own first, then those of the book.
+
+    Of two runs with one name, only the reader's own is listed.
+    """
     own = files.home() / "runs"
-    return [
-        Run(path.parent)
-        for folder in (own, RECORDED)
-        for path in sorted(folder.glob("*/best.npz"))
-        if (path.parent / "run.json").is_file()
-    ]
+    found = {}
+    for folder in (own, RECORDED):
+        for path in sorted(folder.glob("*/best.npz")):
+            if (path.parent / "run.json").is_file():
+                found.setdefault(path.parent.name, Run(path.parent))
+    return list(found.values())

@@ -128,3 +128,5 @@ def test_finished_runs_are_the_reader_s_own_and_those_of_the_book(book_s, tiny, 
     training.train(tiny, few, runs.at("own"), epochs=1, precision="float32")
     runs.at("begun").write_record({})
     assert [run.name for run in runs.finished()] == ["own", "shipped"]
+    training.train(tiny, few, runs.at("shipped"), epochs=1, precision="float32")
+    assert [run.path for run in runs.finished()] == [runs.at("own").path, runs.at("shipped").path]

@@ -82,7 +82,8 @@ plots.photos_per_person(faces)
 # What could not be used is listed here, with the reason.
 
 # %%
-pd.DataFrame(faces.skipped, columns=["file", "why it was skipped"])
+skipped = pd.DataFrame(faces.skipped, columns=["file", "why it was skipped"])
+skipped if len(skipped) else "Nothing was skipped."
 
 # %% [markdown]
 # ## How the heads are turned
@@ -154,7 +155,7 @@ figure
 # %%
 same = pairs.duplicates(faces)
 print(f"{len(same)} near duplicates, {int(same['across people'].sum())} of them across people")
-same.head()
+same.head() if len(same) else None
 
 # %% [markdown]
 # ## A second dataset: heads

@@ -126,8 +126,10 @@ print("Needed, by more than twice that spread:")
 print(needed[needed > 2 * noise].to_string(float_format="{:+.4f}".format))
 
 # %% [markdown]
-# The changes to the network bring v8 from its floor to the mean face and somewhat below. Beside a line they
-# hardly count: on so few people the line, and the pairs on which it is fitted, do nearly all of it.
+# The changes to the network bring v8 from its floor to the mean face and somewhat below. Then it becomes worse for a while: an average
+# over the weights of so few steps lags behind, and pairs that move take longer to learn. The line
+# is fitted at once, on those same pairs, and that is where they pay. On so few people it does nearly all of it;
+# beside it, the changes to the network hardly count.
 #
 # ## The last eight people
 #

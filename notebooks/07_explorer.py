@@ -121,7 +121,7 @@ two.figure()
 # the photo to the model, which is no proof of anything: **nearest is not the same person**.
 
 # %%
-yours = widgets.photo(finished, sets, heads.render(0, yaw=25, size=256))
+yours = widgets.photo(finished, sets, heads.render(20, yaw=15, size=256))
 yours
 
 # %%

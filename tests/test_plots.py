@@ -12,6 +12,22 @@ HISTORY = pd.DataFrame(
     {"epoch": [1, 2, 3], "loss": [0.06, 0.04, 0.03], "val_loss": [9.0, 0.05, 0.04]}
 )
 
+SUMMARY = pd.DataFrame(
+    {"MSE": [0.04, 0.03, 0.02, 0.025, 0.022], "± over seeds": [0.001, np.nan, 0.001, 0.001, 0.001]},
+    pd.MultiIndex.from_tuples(
+        [("none", "v8"), ("added", "a"), ("added", "b"), ("without", "a"), ("without", "b")],
+        names=["kind", "change"],
+    ),
+)
+BY_TURN = pd.DataFrame(
+    {
+        "predictor": ["a (gamma 1)", "a (gamma 1)", "a (gamma 1)", "b", "b", "b"],
+        "|yaw|": ["0-15", "15-30", "all"] * 2,
+        "MSE": [0.01, 0.02, 0.015] * 2,
+        "rank-1": [0.5, 0.4, 0.45] * 2,
+    }
+)
+
 
 @pytest.fixture(scope="module")
 def split(orl):
@@ -52,6 +68,9 @@ def draw(kind, orl, split, outputs):
         "snapshots": lambda: plots.snapshots(split.test, [np.zeros((8, 32, 32), np.uint8)], [1]),
         "one_prediction": lambda: plots.one_prediction(split.test, outputs, 3),
         "extremes": lambda: plots.extremes(split.test, outputs, errors),
+        "everybody": lambda: plots.everybody(split.test, {"a": outputs}),
+        "ablation": lambda: plots.ablation(SUMMARY, {"mean": 0.02, "ridge": 0.013}),
+        "by_turn": lambda: plots.by_turn(BY_TURN, {"a": "one", "b": "another"}),
         "levels": lambda: plots.levels({"grey": 0.03, "mean": 0.02}, {"published": 0.0325}),
         "pixels": lambda: plots.pixels(outputs, {"a": outputs, "b": np.full(9, 0.5)}),
         "drawn": lambda: plots.drawn(split.test, {"a": outputs, "b": outputs}),
@@ -96,6 +115,9 @@ KINDS = [
     "singular_values",
     "loss",
     "predictions",
+    "everybody",
+    "ablation",
+    "by_turn",
     "levels",
     "pixels",
     "drawn",

@@ -20,8 +20,8 @@ def by_turn(table: pd.DataFrame, predictors: dict[str, str]) -> Figure:
     predictors : dict
         Name in the table (as far as it is before a bracket) to the label in the figure.
     """
-    names = table["predictor"].str.split(" \\(").str[0]
     table = table[table["|yaw|"] != "all"]
+    names = table["predictor"].str.split(" \\(").str[0]
     figure, axes = plt.subplots(1, 2, figsize=(11, 3.6))
     plt.close(figure)
     bins = list(table["|yaw|"].unique())

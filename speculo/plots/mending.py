@@ -31,10 +31,15 @@ def ablation(summary: pd.DataFrame, levels: dict[str, float], *, title: str = ""
     )
     plt.close(figure)
     place = -np.arange(len(steps))
-    for level, (name, value) in zip(place[-3:], levels.items(), strict=False):
+    for row, (name, value) in enumerate(levels.items()):
         left.axvline(value, color=MUTED, linewidth=1, linestyle="--")
         left.annotate(
-            f" {name} {value:.4f}", (value, level + 3.5), fontsize=8, color=MUTED, bbox=ON_WHITE
+            f" {name} {value:.4f}",
+            (value, -row),
+            va="center",
+            fontsize=8,
+            color=MUTED,
+            bbox=ON_WHITE,
         )
     left.step(steps, place, where="post", color=LATENT, linewidth=1, alpha=0.5)
     left.errorbar(

@@ -46,10 +46,10 @@ CONFIG = replace(
     model.narrowed(model.V8_MENDED_MANY, 4),
     name=f"Speculo-{SMALL}",
     latent_size=512,
-    shift=0.5,  # a reader's photos do not stand exactly in their place
-    turn=1.5,
-    zoom=0.015,
-    light=0.05,
+    shift=1.0,  # a reader's photos do not stand exactly in their place
+    turn=3.0,
+    zoom=0.03,
+    light=0.1,
 )
 """The mended model at a fourth of the card's channels, with latents that keep its weights below
 5 MB."""

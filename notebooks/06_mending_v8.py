@@ -88,7 +88,7 @@ changes.style.hide(axis="index").format(precision=2)
 # book in `data/recorded/mending`; this command makes them again:
 #
 # ```sh
-# .venv/bin/python -m speculo.ablation
+# .venv/bin/python -m speculo.ablation --seeds 2
 # ```
 
 # %%
@@ -178,7 +178,7 @@ print(f"The table takes the epoch of the lowest test loss; after the last one it
 
 # %%
 final = pd.read_csv(recorded.path / "final.csv")
-of_seeds = ablation.summary(final).droplevel("kind")
+of_seeds = ablation.summary(final).droplevel("kind").rename({ablation.ALL[1]: "all changes"})
 print("The same people over several seeds, last epoch:")
 of_seeds.style.format({"MSE": "{:.4f}", "± over seeds": "{:.4f}"}, na_rep="")
 

@@ -253,7 +253,8 @@ Image(
 )
 
 # %% [markdown]
-# **Figure 6.5.** The same by v8 as published. More people do not help it.
+# **Figure 6.5.** The same by v8 as published. With many people it learns where a face is bright. All that is darker than the
+# middle grey stays out of its reach, and with it hair, beards, and whole people.
 #
 # `python -m speculo.benchmark` compares predictors by how far a head is turned. *Recognised* is the share
 # of photos whose drawing is nearer to the true front of its person than to those of all others in the test.

@@ -31,11 +31,14 @@ def ablation(summary: pd.DataFrame, levels: dict[str, float], *, title: str = ""
     )
     plt.close(figure)
     place = -np.arange(len(steps))
-    for row, (name, value) in enumerate(levels.items()):
+    for name, value in levels.items():
         left.axvline(value, color=MUTED, linewidth=1, linestyle="--")
+        label = "\n".join([*name.split(), f"{value:.4f}"])  # narrow: the lines are close
         left.annotate(
-            f" {name} {value:.4f}",
-            (value, -row),
+            label,
+            (value, -0.5),
+            xytext=(5, 0),
+            textcoords="offset points",
             va="center",
             fontsize=8,
             color=MUTED,

@@ -23,6 +23,7 @@ seed = 0  # of the first weights, the order and the augmentation
 epochs = 12  # passes over the train pairs
 divisor = 16  # of the card's channels and latents: 1 is full width
 run = None  # name of the run; None names it after model and dataset
+heads_people = 200  # drawn people in a comparison of two variants
 
 # %%
 import pandas as pd
@@ -220,6 +221,12 @@ many = model.V8_MENDED_MANY
 fields = [field for each in ablation.CHANGES.values() for field in each]
 dropped = [field for field in fields if getattr(many, field) != getattr(V8_MENDED, field)]
 print(f"{many.name} is {V8_MENDED.name} without: {', '.join(dropped)}")
+of_heads = pairs.split(speculo.load("heads-medium", people=heads_people), seed=seed)
+for each in (V8_MENDED, many):
+    mse, _ = ablation.trial(model.narrowed(each, divisor), of_heads, epochs=6, seed=seed)
+    print(f"{mse:.4f} after 6 epochs on {heads_people} drawn people: {each.name}")
+
+# %%
 of_v8 = runs.recorded("v8-4th-heads-medium")
 of_mended = runs.recorded("v8-mended-many-4th-heads-medium")
 for each in (of_v8, of_mended):

@@ -123,7 +123,7 @@ def test_no_photograph_is_in_the_repository():
     ).stdout.split()
     assert not [name for name in names if name.endswith((".jpg", ".jpeg", ".pgm", ".h5"))]
     assert {name for name in names if name.endswith(".npz")} <= ARRAYS
-    places = r"img/|data/recorded/[\w.-]+/img/"
+    places = r"img/|data/recorded/[\w.-]+/(img|snapshots)/"
     assert all(re.match(places, name) for name in names if name.endswith(".png"))
 
 

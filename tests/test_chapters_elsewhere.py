@@ -1,0 +1,118 @@
+"""Chapters on other datasets, architectures and backends, each from start to end."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import nbformat
+import papermill
+import pytest
+import trees
+import yaml
+from conftest import ROOT
+
+from speculo import book
+
+SMALL = yaml.safe_load(Path(__file__).with_name("chapters.yaml").read_text(encoding="utf-8"))
+CHAPTERS = {chapter.name: chapter for chapter in book.chapters()}
+
+
+@pytest.fixture(scope="module")
+def home_of_all(tmp_path_factory) -> Path:
+    return tmp_path_factory.mktemp("home")
+
+
+@pytest.fixture(autouse=True)
+def home(home_of_all, monkeypatch) -> Path:
+    monkeypatch.setenv("SPECULO_HOME", str(home_of_all))
+    return home_of_all
+
+
+@pytest.fixture(scope="module")
+def datasets(tmp_path_factory) -> Iterator[dict[str, str]]:
+    """Every dataset but ORL, as a small tree in its own layout."""
+    root = tmp_path_factory.mktemp("datasets")
+    data_home = root / "scikit"
+    data_home.mkdir()
+    trees.olivetti(data_home)
+    trees.lfw(data_home)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SCIKIT_LEARN_DATA", str(data_home))
+        yield {
+            "folder": f"folder:{trees.folder(root / 'my_faces')}",
+            "head-pose": f"head-pose:{trees.head_pose(root / 'heads')}",
+            "youtube-faces": f"youtube-faces:{trees.youtube_faces(root / 'videos')}",
+            "olivetti": "olivetti",
+            "lfw": "lfw",
+        }
+
+
+@pytest.mark.parametrize("kind", ["folder", "head-pose", "youtube-faces", "olivetti", "lfw"])
+def test_the_first_chapter_shows_any_dataset(kind, datasets, home):
+    path = home / "build" / f"dataset-{kind}.ipynb"
+    parameters = {"dataset": datasets[kind]}
+    book.execute(CHAPTERS["01_dataset"], path, parameters, progress_bar=False)
+    notebook = nbformat.read(path, as_version=4)
+    assert book.metrics(notebook)["test_pairs"] > 0
+    outputs = str([cell.outputs for cell in notebook.cells if cell.cell_type == "code"])
+    assert ("No pose is known here" in outputs) == (kind in ("folder", "olivetti", "lfw"))
+
+
+@pytest.mark.parametrize("kind", ["folder", "head-pose"])
+def test_any_dataset_is_trained_on_and_judged(kind, datasets, home):
+    for name in ("03_training", "04_results", "05_what_went_wrong"):
+        parameters = {"dataset": datasets[kind]}
+        parameters |= {key: 1 for key in ("epochs", "seeds") if key in SMALL[name]["parameters"]}
+        path = home / "build" / f"{name}-{kind}.ipynb"
+        book.execute(CHAPTERS[name], path, parameters, progress_bar=False)
+    run = home / "runs" / {"folder": "v8-folder-my_faces", "head-pose": "v8-head-pose"}[kind]
+    assert (run / "README.md").is_file()
+
+
+def test_another_architecture_is_trained_on_drawn_heads_and_judged(home):
+    for name in ("03_training", "04_results"):
+        parameters = {"dataset": "heads-yaw", "people": 6, "architecture": "v8-mended-many-16th"}
+        parameters |= {"epochs": 1} if "epochs" in SMALL[name]["parameters"] else {}
+        path = home / "build" / f"{name}-heads.ipynb"
+        book.execute(CHAPTERS[name], path, parameters, progress_bar=False)
+    found = book.metrics(nbformat.read(path, as_version=4))
+    assert found["mse"] < 0.05 and found["input_itself"] > found["ridge"]
+    assert (home / "runs" / "v8-mended-many-16th-heads-yaw" / "README.md").is_file()
+
+
+def test_papermill_itself_runs_a_chapter_on_a_folder(datasets, home):
+    """The command of the README, from the project's folder."""
+    output = home / "build" / "by_command.ipynb"
+    command = [sys.executable, "-m", "papermill", "notebooks/01_dataset.ipynb", str(output)]
+    result = subprocess.run(
+        [*command, "-p", "dataset", datasets["folder"]], cwd=ROOT, capture_output=True, text=True
+    )
+    assert result.returncode == 0, result.stderr
+    assert book.metrics(nbformat.read(output, as_version=4))["people"] == 3
+
+
+def test_a_wrong_path_shows_the_layout_in_the_chapter(home):
+    with pytest.raises(papermill.PapermillExecutionError, match="my_faces/\n(.|\n)*front.jpg"):
+        book.execute(
+            CHAPTERS["01_dataset"],
+            home / "build" / "wrong.ipynb",
+            {"dataset": "folder:nowhere"},
+            progress_bar=False,
+        )
+
+
+@pytest.mark.parametrize("backend", ["jax", "torch"])
+def test_the_same_chapters_train_on_another_backend(backend, home, monkeypatch):
+    pytest.importorskip(backend, reason=f"{backend} is not installed")
+    monkeypatch.setenv("KERAS_BACKEND", backend)
+    for name in ("03_training", "04_results"):
+        parameters = SMALL[name]["parameters"] | {"people": 3, "run": f"small-{backend}"}
+        if "epochs" in parameters:
+            parameters["epochs"] = 1
+        path = home / "build" / f"{name}-{backend}.ipynb"
+        book.execute(CHAPTERS[name], path, parameters, progress_bar=False)
+    record = (home / "runs" / f"small-{backend}" / "run.json").read_text(encoding="utf-8")
+    assert f'"backend": "{backend}"' in record
+    assert os.environ["KERAS_BACKEND"] == backend

@@ -12,6 +12,20 @@ from speculo.pairs import Pairs, Split
 
 ROOT = Path(__file__).resolve().parent.parent
 
+LONG = (
+    "test_training.py",
+    "test_chapters.py",
+    "test_browser.py",
+    "test_chapters_elsewhere.py",
+    "test_mending.py",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the longest files: two run at a time, and none should be left alone at the end."""
+    places = {name: place for place, name in enumerate(LONG)}
+    items.sort(key=lambda item: places.get(item.path.name, len(LONG)))
+
 
 @pytest.fixture(autouse=True)
 def home(tmp_path, monkeypatch) -> Path:

@@ -18,8 +18,9 @@ def unchanged(tiny):
 
 
 @pytest.fixture
-def mended(tiny):
-    """All changes at once, in few channels."""
+def mended(tiny, monkeypatch):
+    """All changes at once, in few channels, and a line that is fitted on few pairs."""
+    monkeypatch.setattr(augmentation, "ENOUGH", 200)
     return model.Mended(
         **asdict(tiny) | {"output_relu": False, "mean_face": True, "momentum": 0.9},
         dropout=0.05,

@@ -40,7 +40,7 @@ upgrade: $(READY)
 
 $(READY): pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(0 if (3, 11) <= sys.version_info < (3, 14) else "Python 3.11, 3.12 or 3.13 is needed, but $(PYTHON) is " + sys.version.split()[0] + ". Name another with: make book PYTHON=python3.12")'
-	@echo "Setting up $(VENV): a minute or two, some 600 MB to download"
+	@echo "Setting up $(VENV): a minute or two, some 700 MB to download"
 	@$(PYTHON) -m venv $(VENV) || { echo "No virtual environment could be made. On Debian and Ubuntu: apt install python3-venv"; exit 1; }
 	@$(INSTALL) --constraint constraints.txt -e ".[test]"
 	@touch $(READY)

@@ -88,11 +88,11 @@ figure
 beaten = [key for key, level in levels.items() if level > table.loc[name, "MSE"]]
 below, floor = evaluation.output_floor(split.test)
 print(f"{name} beats: {', '.join(beaten) or 'none of them'}")
-print(f"{below:.0%} of the target pixels are below 0.5, where {name} cannot draw.")
-print(f"The targets themselves, clipped there, have an MSE of {floor:.4f}: its floor.")
-print(
-    f"{name} is at {table.loc[name, 'MSE']:.4f}; {floor / table.loc[name, 'MSE']:.0%} of it is the floor."
-)
+has_floor = model.with_changes(trained.config).output_relu
+print(f"{below:.0%} of the target pixels are below 0.5, where v8 cannot draw.")
+print(f"The targets themselves, clipped there, have an MSE of {floor:.4f}: v8's floor.")
+share = f"; {floor / table.loc[name, 'MSE']:.0%} of it is the floor" if has_floor else ""
+print(f"{name} is at {table.loc[name, 'MSE']:.4f}{share}.")
 better = [key for key, level in levels.items() if level < floor]
 print(f"Better than the floor, without a network: {', '.join(better) or 'none'}")
 
@@ -143,7 +143,7 @@ targets = split.test.batch()[1]
 drawn_spread, target_spread = float(outputs.std(axis=0).mean()), float(targets.std(axis=0).mean())
 print(f"Spread of the drawings {drawn_spread:.4f}, of the targets {target_spread:.4f}")
 notes = []
-if target_spread:  # one person alone has no spread
+if target_spread > 1e-6:  # one person alone has no spread
     notes = [f"the drawings differ {drawn_spread / target_spread:.0%} as much as the people do"]
     print(*notes)
 
@@ -160,8 +160,14 @@ path = card.write(
         f"{len(split.test.people)} people not seen in training, weights of epoch {trained.best_epoch}",
         "baselines on the same people: "
         + ", ".join(f"{key} {level:.4f}" for key, level in levels.items()),
-        f"{below:.0%} of the target pixels are below 0.5, where no output can be; "
-        f"the targets clipped there have an MSE of {floor:.4f}",
+        *(
+            [
+                f"{below:.0%} of the target pixels are below 0.5, where no output can be; "
+                f"the targets clipped there have an MSE of {floor:.4f}"
+            ]
+            if has_floor
+            else []
+        ),
         *notes,
     ],
 )
@@ -170,7 +176,7 @@ print(f"Written to {files.shown(path)}")
 # %% [markdown]
 # ## What we learned
 #
-# v8 as published draws nearly the same grey blob for everyone. The ReLU before its sigmoid puts a floor
+# With the default parameters: v8 as published draws nearly the same grey blob for everyone. The ReLU before its sigmoid puts a floor
 # under its error, and the cells above list the baselines that lie even below this floor.
 # The floor explains why nothing is dark. Why everybody looks the same, this chapter cannot tell: that needs
 # experiments. If you would rather see first what a mended v8 draws, look at the faces in

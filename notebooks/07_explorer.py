@@ -57,7 +57,7 @@ head.figure()
 # **Figure 7.1.** Above, the head as the models see it, what each draws, and the front that is to be drawn. Below,
 # the error at every yaw, all else unchanged; the line marks the yaw of the faces above. The curve of the
 # *input itself* says how far a face moves away from its own front by turning. A model that understands
-# pose has a flat curve below it.
+# pose has a flat curve below it; the small model and ridge regression share the merit here, each for some heads.
 
 # %% [markdown]
 # ## One prediction
@@ -78,8 +78,7 @@ one.figure()
 # %% [markdown]
 # ## A training, epoch by epoch
 #
-# Every training keeps what it drew after each epoch. Slide through it. The book's own model comes without
-# those drawings; a run of yours has them.
+# Every training keeps what it drew of the same few people after each epoch. Slide through it.
 
 # %%
 epochs = widgets.epochs(finished, sets)
@@ -134,7 +133,8 @@ yours.figure()
 # %% [markdown]
 # ## Runs side by side
 #
-# Tick runs to see them draw the same held-out faces.
+# Tick runs to see them draw the same faces. They are held out for the run that the chapter shows first; a line says which of
+# the others was trained on some of them.
 
 # %%
 side_by_side = widgets.compare(finished, sets)

@@ -158,10 +158,15 @@ def complete(table: pd.DataFrame) -> pd.DataFrame:
 def main() -> None:
     """Read the command line, train, and write."""
     parser = argparse.ArgumentParser(description=__doc__, prog="python -m speculo.ablation")
-    parser.add_argument("--out", type=Path, default=runs.RECORDED / "mending")
+    parser.add_argument(
+        "--out",
+        type=Path,
+        default=runs.RECORDED / "mending",
+        help="a folder for the tables (default: data/recorded/mending); what it has is kept",
+    )
     parser.add_argument("--divisor", type=int, default=16, help="of the channels: 1 is full width")
-    parser.add_argument("--epochs", type=int, default=12)
-    parser.add_argument("--seeds", type=int, default=1)
+    parser.add_argument("--epochs", type=int, default=12, help="of each training (default: 12)")
+    parser.add_argument("--seeds", type=int, default=1, help="how many (default: 1)")
     parser.add_argument("--final", action="store_true", help="people 33 to 40: v8 and all changes")
     options = parser.parse_args()
     found = variants()

@@ -207,8 +207,12 @@ def main() -> None:
         description="Errors on drawn heads by how far they are turned.",
         prog="python -m speculo.benchmark",
     )
-    parser.add_argument("--level", choices=LEVELS, action="append", help="all of them by default")
-    parser.add_argument("--run", action="append", default=[], help="a finished run to judge, too")
+    parser.add_argument(
+        "--level", choices=LEVELS, action="append", help="may be repeated; all of them by default"
+    )
+    parser.add_argument(
+        "--run", action="append", default=[], help="a finished run to judge, too; may be repeated"
+    )
     parser.add_argument("--people", type=int, default=PEOPLE, help="fewer for a trial")
     parser.add_argument("--out", type=Path, help="a CSV file to write the table to")
     options = parser.parse_args()

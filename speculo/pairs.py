@@ -185,6 +185,11 @@ def split(faces: FaceSet, *, test: float = 0.2, seed: int = 0) -> Split:
         raise ValueError(
             f"A split needs two people with two photos or more, one for each side, but {faces.name} "
             f"has {len(paired)} of {len(faces.names)}. Load more people"
+            + (
+                f"; {len(faces.skipped)} photos were skipped, see FaceSet.skipped"
+                if faces.skipped
+                else ""
+            )
         )
     if not 0 < test < 1:
         raise ValueError(f"test is {test}, expected a share of the people between 0 and 1")

@@ -148,8 +148,8 @@ def main() -> None:
     parser.add_argument("what", choices=("heads", "small"))
     parser.add_argument("--architecture", default="v8-mended-many-4th", help="for heads")
     parser.add_argument("--people", type=int, help="drawn people; fewer for a trial")
-    parser.add_argument("--epochs", type=int, default=8)
-    parser.add_argument("--batch-size", type=int, default=64)
+    parser.add_argument("--epochs", type=int, default=8, help="in all (default: 8)")
+    parser.add_argument("--batch-size", type=int, default=64, help="pairs in a step (default: 64)")
     options = parser.parse_args()
     same = {"epochs": options.epochs, "batch_size": options.batch_size}
     if options.what == "small":

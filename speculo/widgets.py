@@ -903,15 +903,21 @@ def compare(runs: Sequence[Run], sets: dict[str, Split]) -> Explorer:
             strips[predictor.name].show(as_image(kept[key]), label)
             rows[label] = as_image(kept[key])
         rows["target"] = as_image(target)
-        note.value = (
-            f"Takes other sizes than {dataset.value}: {html.escape(', '.join(missing))}."
-            if missing
-            else ""
+        people = {test.faces.names[number] for number in test.person[index]}
+        seen = [each.name for each in chosen if any(each.knows(test, name) for name in people)]
+        note.value = " ".join(
+            f"{what}: {html.escape(', '.join(names))}."
+            for what, names in (
+                (f"Takes other sizes than {dataset.value}", missing),
+                ("Trained on some of these people", seen),
+            )
+            if names
         )
         now.update(
             rows=rows,
             histories={each.name: each.run.history for each in chosen},
-            title=f"Held-out faces of {dataset.value}",
+            title=f"Faces of {dataset.value}"
+            + (f", some trained on by {', '.join(seen)}" if seen else ""),
         )
 
     return Explorer(

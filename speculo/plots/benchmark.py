@@ -7,7 +7,7 @@ from matplotlib.ticker import FormatStrFormatter, PercentFormatter
 
 from speculo.plots.style import DECODER, ENCODER, LATENT, MUTED
 
-_COLORS = (LATENT, DECODER, ENCODER, "#8c6d31", MUTED, "#637939")
+_COLORS = (LATENT, DECODER, ENCODER, "#b07aa1", MUTED, "#222222")
 
 
 def by_turn(table: pd.DataFrame, predictors: dict[str, str]) -> Figure:
@@ -34,7 +34,7 @@ def by_turn(table: pd.DataFrame, predictors: dict[str, str]) -> Figure:
     axes[0].set(title="MSE: less is better", yscale="log")  # v8 is ten times the others
     axes[0].yaxis.set_major_formatter(FormatStrFormatter("%.3f"))
     axes[0].yaxis.set_minor_formatter(FormatStrFormatter("%.3f"))
-    axes[0].tick_params(axis="y", which="minor", labelsize=7)
+    axes[0].tick_params(axis="y", which="both", labelsize=8)
     axes[1].set(title="Recognised among all fronts: more is better", ylim=(0, None))
     axes[1].yaxis.set_major_formatter(PercentFormatter(1))
     handles, labels = axes[0].get_legend_handles_labels()

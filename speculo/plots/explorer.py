@@ -74,7 +74,7 @@ def explored_epoch(
     lower.axvline(epoch, color=CHOSEN, linewidth=1.5)
     lower.set(xlabel="epoch", ylabel="loss", ylim=(0, loss_top([history])))
     lower.xaxis.set_major_locator(MaxNLocator(integer=True))
-    lower.legend(fontsize=8, loc="upper right")
+    lower.legend(fontsize=8, loc="upper center", ncols=2)
     figure.suptitle(title, fontsize=10, color=MUTED)
     return figure
 

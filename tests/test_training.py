@@ -161,7 +161,6 @@ def test_an_interrupt_keeps_the_full_epochs(tiny, few, capsys, monkeypatch):
     run = train(tiny, few)
     assert run.epochs == 1 and run.record["status"] == "interrupted"
     assert "1 of 3 epochs are kept; run this again" in capsys.readouterr().out
-    monkeypatch.undo()
 
 
 @pytest.mark.parametrize(
@@ -226,10 +225,10 @@ def test_a_full_disk_keeps_the_last_full_epoch(tiny, few, monkeypatch):
     def full(*args, **options):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(np.lib.format, "write_array", full)
-    with pytest.raises(OSError, match="The disk is full: .*npz was not written"):
-        train(tiny, few, epochs=2)
-    monkeypatch.undo()
+    with monkeypatch.context() as patch:
+        patch.setattr(np.lib.format, "write_array", full)
+        with pytest.raises(OSError, match="The disk is full: .*npz was not written"):
+            train(tiny, few, epochs=2)
     assert run.epochs == 1 and not list(run.path.rglob(".unfinished*"))
     assert same_state(train(tiny, few, epochs=2), train(tiny, few, "whole", epochs=2))
 

@@ -62,7 +62,9 @@ def test_the_first_chapter_shows_any_dataset(kind, datasets, home):
 
 @pytest.mark.parametrize("kind", ["folder", "head-pose"])
 def test_any_dataset_is_trained_on_and_judged(kind, datasets, home):
-    for name in ("03_training", "04_results", "05_what_went_wrong"):
+    # Without poses chapter 05 does what it does on ORL.
+    experiments = ("05_what_went_wrong",) if kind == "head-pose" else ()
+    for name in ("03_training", "04_results", *experiments):
         parameters = {"dataset": datasets[kind]}
         parameters |= {key: 1 for key in ("epochs", "seeds") if key in SMALL[name]["parameters"]}
         path = home / "build" / f"{name}-{kind}.ipynb"

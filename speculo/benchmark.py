@@ -38,8 +38,8 @@ _GRID = [(gamma, alpha) for gamma in (0.003, 0.01, 0.03) for alpha in (0.03, 0.1
 _CHOOSERS = 300  # people of the training on whom the kernel ridge regression is tuned
 
 
-def split(level: str, people: int = PEOPLE) -> Split:
-    """The pairs of the benchmark: to train on, and to judge on.
+def whole(level: str, people: int = PEOPLE) -> Split:
+    """All pairs of the benchmark, the fronts among the inputs on both sides.
 
     Parameters
     ----------
@@ -51,7 +51,7 @@ def split(level: str, people: int = PEOPLE) -> Split:
     Returns
     -------
     Split
-        Train pairs with the fronts among the inputs, test pairs without them.
+        What a run of the benchmark is trained with.
 
     Raises
     ------
@@ -60,8 +60,13 @@ def split(level: str, people: int = PEOPLE) -> Split:
     """
     if level not in LEVELS:
         raise ValueError(f"level is {level!r}, expected one of {', '.join(LEVELS)}")
-    whole = pairs.split(speculo.load(f"heads-{level}", people=people), seed=0)
-    return Split(whole.train, turned(whole.test))
+    return pairs.split(speculo.load(f"heads-{level}", people=people), seed=0)
+
+
+def split(level: str, people: int = PEOPLE) -> Split:
+    """The same, without the fronts among the inputs to judge on; see `whole`."""
+    train, test = whole(level, people)
+    return Split(train, turned(test))
 
 
 def turned(test: Pairs) -> Pairs:
@@ -162,12 +167,12 @@ def of_level(level: str, names: Iterable[str] = (), people: int = PEOPLE) -> pd.
     ValueError
         If a run was trained on other pictures, maybe on test people.
     """
-    each = split(level, people)
-    whole = pairs.split(each.train.faces, seed=0)
+    every = whole(level, people)
+    each = Split(every.train, turned(every.test))
     tables = {}
     for name in names:
         run = runs.open(name)
-        run.require(whole)
+        run.require(every)
         tables[run.config.name] = judge(evaluation.predict(run.model(), each.test), each.test)
         tables[f"{run.config.name}, fingerprints"] = judge_fingerprints(run, each.test)
     tables = {name: judge(drawn, each.test) for name, drawn in baselines(each).items()} | tables

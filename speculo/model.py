@@ -473,7 +473,7 @@ def decoder(model: keras.Model) -> keras.Model:
         fingerprints, and the faces that the line sees.
     """
     latent = model.get_layer("latent_space").output
-    beside = any(layer.name == "line" for layer in model.layers)
+    beside = any(layer.name == LINE for layer in model.layers)
     return keras.Model(
         [latent, model.inputs[0]] if beside else latent,
         model.outputs[0],

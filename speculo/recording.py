@@ -105,9 +105,8 @@ def keep(run: Run, split: Split, asked: Pairs, notes: Sequence[str]) -> Run:
 def heads(architecture: str, *, heads: int, epochs: int, batch_size: int) -> Run:
     """Train on drawn heads by the rules of the benchmark, and keep the results."""
     config = model.named(architecture)
-    drawn = speculo.load("heads-medium", people=heads)
-    split = pairs.split(drawn, seed=0)
-    run = runs.at(runs.default_name(config, drawn.name))
+    split = benchmark.whole("medium", heads)
+    run = runs.at(runs.default_name(config, split.train.faces.name))
     training.train(config, split, run, epochs=epochs, batch_size=batch_size)
     command = f"python -m speculo.recording heads --architecture {architecture}"
     return keep(run, split, benchmark.turned(split.test), [f"made by `{command}`"])

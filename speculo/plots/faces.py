@@ -8,7 +8,7 @@ from matplotlib.ticker import MaxNLocator
 
 from speculo.faces import FaceSet
 from speculo.pairs import Split, examples
-from speculo.plots.style import CHOSEN, ENCODER, GAP, face_rows, show_rows
+from speculo.plots.style import CHOSEN, ENCODER, GAP, face_columns, face_rows, show_rows
 
 
 def dataset(pairs: Split, count: int = 10) -> Figure:
@@ -108,7 +108,7 @@ def by_yaw(faces: FaceSet, *, people: int = 6) -> Figure:
     nearest = np.abs(faces.pose[:, :1] - yaws)  # NaN compares as not near
     seen = [len(set(nearest[faces.person == n].argmin(1))) for n in range(len(faces.names))]
     shown = np.sort(np.argsort(seen, kind="stable")[::-1][:people])
-    rows = []
+    rows = {}
     for number in shown:
         mine = np.flatnonzero(faces.person == number)
         # of photos equally near in yaw, the one with the least pitch and roll
@@ -116,9 +116,5 @@ def by_yaw(faces: FaceSet, *, people: int = 6) -> Figure:
         distance = np.where(nearest[mine] <= 15, distance, np.inf)
         row = faces.images[mine[distance.argmin(axis=0)]]
         row[~np.isfinite(distance.min(axis=0))] = 255
-        rows.append(row)
-    figure = face_rows(rows, [faces.names[number] for number in shown], gap_every=len(rows))
-    axis = figure.axes[0]
-    width = faces.images.shape[2]
-    axis.set_xticks(np.arange(len(yaws)) * (width + GAP) + width / 2, [f"{yaw}°" for yaw in yaws])
-    return figure
+        rows[faces.names[number]] = row
+    return face_columns(rows, [f"{yaw}°" for yaw in yaws])

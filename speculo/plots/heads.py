@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from speculo.faces import FaceSet
-from speculo.plots.style import GAP, face_rows, show_rows
+from speculo.plots.style import face_columns, face_rows, show_rows
 
 
 def heads_turning(people: Mapping[str, np.ndarray], yaws: Sequence[float]) -> Figure:
@@ -20,7 +20,7 @@ def heads_turning(people: Mapping[str, np.ndarray], yaws: Sequence[float]) -> Fi
     yaws : sequence of float
         (n,), in degrees.
     """
-    return _columns(people, [f"{yaw:g}°" for yaw in yaws])
+    return face_columns(people, [f"{yaw:g}°" for yaw in yaws])
 
 
 def heads_fronts(images: np.ndarray, *, columns: int = 10) -> Figure:
@@ -64,12 +64,4 @@ def heads_sliders(traits: Mapping[str, np.ndarray], captions: Sequence[str]) -> 
     captions : sequence of str
         (n,): of the columns.
     """
-    return _columns(traits, captions)
-
-
-def _columns(rows: Mapping[str, np.ndarray], captions: Sequence[str]) -> Figure:
-    figure = face_rows(list(rows.values()), list(rows), gap_every=len(rows))
-    axis = figure.axes[0]
-    width = next(iter(rows.values())).shape[2]
-    axis.set_xticks(np.arange(len(captions)) * (width + GAP) + width / 2, captions)
-    return figure
+    return face_columns(traits, captions)

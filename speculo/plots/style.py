@@ -1,6 +1,6 @@
 """One look for the whole book, and rows of faces, which many figures are made of."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -49,6 +49,15 @@ def face_rows(
     plt.close(figure)
     show_rows(axis, rows, labels, gap_every)
     axis.set_title(title)
+    return figure
+
+
+def face_columns(rows: Mapping[str, np.ndarray], captions: Sequence[str]) -> Figure:
+    """Draw rows of faces by their label, all of one length, with a caption under each column."""
+    figure = face_rows(list(rows.values()), list(rows), gap_every=len(rows))
+    width = next(iter(rows.values())).shape[2]
+    places = np.arange(len(captions)) * (width + GAP) + width / 2
+    figure.axes[0].set_xticks(places, captions)
     return figure
 
 

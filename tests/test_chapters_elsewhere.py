@@ -4,30 +4,19 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import nbformat
 import papermill
 import pytest
+import small_scale
 import trees
-import yaml
 from conftest import ROOT
+from small_scale import CHAPTERS, SMALL
 
 from speculo import book
 
-SMALL = yaml.safe_load(Path(__file__).with_name("chapters.yaml").read_text(encoding="utf-8"))
-CHAPTERS = {chapter.name: chapter for chapter in book.chapters()}
-
-
-@pytest.fixture(scope="module")
-def home_of_all(tmp_path_factory) -> Path:
-    return tmp_path_factory.mktemp("home")
-
-
-@pytest.fixture(autouse=True)
-def home(home_of_all, monkeypatch) -> Path:
-    monkeypatch.setenv("SPECULO_HOME", str(home_of_all))
-    return home_of_all
+# One home for the whole file, in the place of one for each test.
+home_of_all, home = small_scale.home_of_all, small_scale.home
 
 
 @pytest.fixture(scope="module")

@@ -66,13 +66,7 @@ def whole(level: str, people: int = PEOPLE) -> Split:
 def split(level: str, people: int = PEOPLE) -> Split:
     """The same, without the fronts among the inputs to judge on; see `whole`."""
     train, test = whole(level, people)
-    return Split(train, turned(test))
-
-
-def turned(test: Pairs) -> Pairs:
-    """Leave out the pairs whose input is the front itself."""
-    asked = test.input != test.target
-    return Pairs(test.faces, test.input[asked], test.target[asked])
+    return Split(train, test.turned)
 
 
 def baselines(pairs: Split) -> dict[str, np.ndarray]:
@@ -168,7 +162,7 @@ def of_level(level: str, names: Iterable[str] = (), people: int = PEOPLE) -> pd.
         If a run was trained on other pictures, maybe on test people.
     """
     every = whole(level, people)
-    each = Split(every.train, turned(every.test))
+    each = Split(every.train, every.test.turned)
     tables = {}
     for name in names:
         run = runs.open(name)
@@ -257,8 +251,8 @@ def _choose(train: Pairs) -> tuple[float, float]:
     """Choose gamma and alpha of the kernel ridge regression on a few of the train people."""
     some = np.unique(train.person)[:_CHOOSERS]
     cut = some[-max(1, len(some) // 5)]
-    fit = Pairs(*_of(train, train.person < cut))
-    held_out = turned(Pairs(*_of(train, (train.person >= cut) & (train.person <= some[-1]))))
+    fit = train.take(train.person < cut)
+    held_out = train.take((train.person >= cut) & (train.person <= some[-1])).turned
     asked = held_out.batch()[0]
     errors = {
         (gamma, alpha): evaluation.squared_error(
@@ -267,10 +261,6 @@ def _choose(train: Pairs) -> tuple[float, float]:
         for gamma, alpha in _GRID
     }
     return min(errors, key=errors.get)
-
-
-def _of(train: Pairs, mine: np.ndarray) -> tuple:
-    return train.faces, train.input[mine], train.target[mine]
 
 
 def _kernel_ridge(train: Pairs, asked: np.ndarray, gamma: float, alpha: float) -> np.ndarray:

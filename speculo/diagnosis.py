@@ -82,23 +82,14 @@ def trained(
                 done = place * epochs + epoch + 1
                 spent = time.perf_counter() - begin
                 progress.update(done, len(seeds) * epochs, spent, f"Seed {seed}")
-            drawn.append(_run(network, asked.batch()[0]))
+            drawn.append(model.forward(network, asked.batch()[0]))
     return np.stack(drawn)
-
-
-def _run(network: keras.Model, inputs: np.ndarray, batch_size: int = 64) -> np.ndarray:
-    """Run a network that is used once: without compiling, which would take longer."""
-    parts = [
-        keras.ops.convert_to_numpy(network(inputs[start : start + batch_size], training=False))
-        for start in range(0, len(inputs), batch_size)
-    ]
-    return np.concatenate(parts)
 
 
 def some(pairs: Pairs, most: int, *, seed: int = 0) -> Pairs:
     """Draw so many pairs at random, in their order; all of them where there are fewer."""
     drawn = np.sort(np.random.default_rng(seed).permutation(len(pairs))[:most])
-    return Pairs(pairs.faces, pairs.input[drawn], pairs.target[drawn])
+    return pairs.take(drawn)
 
 
 def mse(outputs: np.ndarray, pairs: Pairs) -> np.ndarray:
@@ -187,7 +178,7 @@ def fed_bytes(network: keras.Model, pairs: Pairs) -> np.ndarray:
     numpy.ndarray
         float32, shape (n, height, width, 1).
     """
-    return _run(network, pairs.batch()[0] * np.float32(255))
+    return model.forward(network, pairs.batch()[0] * np.float32(255))
 
 
 # The fingerprint
@@ -216,8 +207,9 @@ def codes(network: keras.Model, inputs: np.ndarray) -> Codes:
         float32, shape (n, height, width, 1).
     """
     layer = network.get_layer("latent_space")
-    before = _run(keras.Model(network.input, layer.input), inputs)
-    return Codes(before.astype(np.float64), _run(layer, before).astype(np.float64))
+    before = model.forward(keras.Model(network.input, layer.input), inputs)
+    latent = keras.ops.convert_to_numpy(layer(before))
+    return Codes(before.astype(np.float64), latent.astype(np.float64))
 
 
 def compressed(network: keras.Model, before: np.ndarray) -> np.ndarray:

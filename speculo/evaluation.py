@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 from sklearn.linear_model import Ridge
 
+from speculo import model
 from speculo.backend import keras
 from speculo.pairs import Pairs, Split, as_input
 
@@ -24,13 +25,7 @@ def predict(network: keras.Model, pairs: Pairs, *, batch_size: int = 64) -> np.n
     numpy.ndarray
         float32, shape (n, height, width, 1), in 0..1.
     """
-    outputs = [
-        keras.ops.convert_to_numpy(
-            network.predict_on_batch(pairs.batch(slice(start, start + batch_size))[0])
-        )
-        for start in range(0, len(pairs), batch_size)
-    ]
-    return np.concatenate(outputs).astype(np.float32)
+    return model.forward(network, pairs.faces.images[pairs.input], batch_size=batch_size)
 
 
 def baselines(pairs: Split) -> dict[str, np.ndarray]:
@@ -102,6 +97,11 @@ def other_photo(pairs: Pairs) -> np.ndarray:
         following = np.searchsorted(turned, photos, side="right") % max(len(turned), 1)
         chosen[mine] = turned[following] if len(turned) else photos
     return as_input(pairs.faces.images[chosen])
+
+
+def mse(predictions: np.ndarray, targets: np.ndarray) -> float:
+    """Mean squared error over all pixels, in 0..1: any shapes that go together."""
+    return float(np.square(predictions - targets, dtype=np.float64).mean())
 
 
 def squared_error(predictions: np.ndarray, pairs: Pairs) -> np.ndarray:

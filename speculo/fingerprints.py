@@ -4,8 +4,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from speculo import model
 from speculo.backend import keras
-from speculo.pairs import as_input
 
 METRICS = ("l2", "cosine")
 """Distances between fingerprints: Euclidean, and 1 minus the cosine of the angle."""
@@ -44,14 +44,7 @@ def encode(encoder: keras.Model, images: np.ndarray, *, batch_size: int = 64) ->
     numpy.ndarray
         float32, shape (n, latent_size).
     """
-    return np.concatenate(
-        [
-            keras.ops.convert_to_numpy(
-                encoder.predict_on_batch(as_input(images[start : start + batch_size]))
-            )
-            for start in range(0, len(images), batch_size)
-        ]
-    )
+    return model.forward(encoder, images, batch_size=batch_size)
 
 
 def distances(queries: np.ndarray, gallery: np.ndarray, metric: str = "cosine") -> np.ndarray:

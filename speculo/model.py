@@ -2,12 +2,13 @@
 
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 
 from speculo.backend import keras
+from speculo.pairs import as_input
 
 KERNEL = 3
 MEAN_FACE, LINE = "mean_face", "line"
@@ -479,6 +480,34 @@ def decoder(model: keras.Model) -> keras.Model:
         model.outputs[0],
         name=f"{model.name}-decoder",
     )
+
+
+def forward(
+    network: keras.Model, inputs: np.ndarray | Sequence[np.ndarray], *, batch_size: int = 64
+) -> np.ndarray:
+    """Run a network on any number of inputs, batch by batch, without dropout.
+
+    Parameters
+    ----------
+    network : keras.Model
+        Keep it for the next call: it is compiled once.
+    inputs : numpy.ndarray or sequence of numpy.ndarray
+        What the network takes, n of it; a sequence where it takes several. Of
+        faces, float32 (n, height, width, 1) in 0..1, or uint8 (n, height, width).
+
+    Returns
+    -------
+    numpy.ndarray
+        float32, shape (n, ...).
+    """
+    several = [inputs] if isinstance(inputs, np.ndarray) else inputs
+    outputs = []
+    for start in range(0, len(several[0]), batch_size):
+        batch = [each[start : start + batch_size] for each in several]
+        batch = [as_input(each) if each.dtype == np.uint8 else each for each in batch]
+        drawn = network.predict_on_batch(batch if len(batch) > 1 else batch[0])
+        outputs.append(keras.ops.convert_to_numpy(drawn))
+    return np.concatenate(outputs).astype(np.float32, copy=False)
 
 
 def multiplications(model: keras.Model) -> dict[str, int]:

@@ -5,7 +5,7 @@ same person. Images are stored once; a pair is two indices.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -41,6 +41,15 @@ class Pairs:
     def people(self) -> tuple[str, ...]:
         """Names of the people, in their order in the FaceSet."""
         return tuple(self.faces.names[number] for number in np.unique(self.person))
+
+    def take(self, index: np.ndarray | slice) -> "Pairs":
+        """Some of the pairs: positions, a slice, or a bool for each."""
+        return replace(self, input=self.input[index], target=self.target[index])
+
+    @property
+    def turned(self) -> "Pairs":
+        """The pairs whose input is not the front itself: a front is no test of the drawing."""
+        return self.take(self.input != self.target)
 
     def batch(self, index: np.ndarray | slice = slice(None)) -> tuple[np.ndarray, np.ndarray]:
         """Inputs and targets of some pairs as the network takes them.

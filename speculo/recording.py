@@ -109,7 +109,7 @@ def heads(architecture: str, *, heads: int, epochs: int, batch_size: int) -> Run
     run = runs.at(runs.default_name(config, split.train.faces.name))
     training.train(config, split, run, epochs=epochs, batch_size=batch_size)
     command = f"python -m speculo.recording heads --architecture {architecture}"
-    return keep(run, split, benchmark.turned(split.test), [f"made by `{command}`"])
+    return keep(run, split, split.test.turned, [f"made by `{command}`"])
 
 
 def small(*, heads: int, epochs: int, batch_size: int) -> Run:

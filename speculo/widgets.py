@@ -178,8 +178,7 @@ class Predictor:
 
     def draw(self, inputs: np.ndarray) -> np.ndarray:
         """Draw the front of float32 (n, height, width, 1) in 0..1: the same shape."""
-        # the compiled way: a plain call of the network takes twice as long and more
-        return _numpy(self.network.predict_on_batch(inputs))
+        return models.forward(self.network, inputs)
 
     def decode(self, vectors: np.ndarray, faces: np.ndarray) -> np.ndarray:
         """Draw the faces of fingerprints: uint8 (n, height, width).
@@ -188,7 +187,7 @@ class Predictor:
         a model without one does without them.
         """
         asked = [vectors, faces] if len(self.decoder.inputs) > 1 else vectors
-        return as_image(_numpy(self.decoder.predict_on_batch(asked)))
+        return as_image(models.forward(self.decoder, asked))
 
     def encode(self, pictures: np.ndarray) -> np.ndarray:
         """Fingerprints, float32 (n, d), of uint8 (n, height, width)."""
@@ -334,9 +333,9 @@ def predictions(runs: Sequence[Run], sets: dict[str, Split]) -> Explorer:
         _fits(predictor, asked)
         drawn = predictor.draw(asked)
         errors = {
-            predictor.name: _mse(drawn, target),
+            predictor.name: evaluation.mse(drawn, target),
             **{
-                name: _mse(values, target)
+                name: evaluation.mse(values, target)
                 for name, values in _baselines(split.train)(asked).items()
             },
         }
@@ -532,7 +531,7 @@ def turn(runs: Sequence[Run], split: Split) -> Explorer:
             face.layout.display = None if name in panels else "none"
             if name in panels:
                 face.show(panels[name])
-        errors = {name: _mse(values, target) for name, values in drawn.items()}
+        errors = {name: evaluation.mse(values, target) for name, values in drawn.items()}
         numbers.value = bars(errors)
         seen = [each.name for each in chosen if each.knows(split.train, _head_name(number))]
         seen += ["the baselines"] * (_head_name(number) in split.train.people)
@@ -553,7 +552,7 @@ def turn(runs: Sequence[Run], split: Split) -> Explorer:
         for yaw in YAWS.tolist():
             turned = answers(as_input(render(yaw=yaw)[None]), chosen)
             for name in (*(each.name for each in chosen), RIDGE, "input itself"):
-                values.setdefault(name, []).append(_mse(turned[name], target))
+                values.setdefault(name, []).append(evaluation.mse(turned[name], target))
             yield
         now.update(curves={name: np.array(each) for name, each in values.items()}, asked=asked)
         show_curve(stale=False)
@@ -899,7 +898,7 @@ def compare(runs: Sequence[Run], sets: dict[str, Split]) -> Explorer:
                     continue
                 yield
                 kept[key] = predictor.draw(asked)
-            label = f"{predictor.name}, MSE {_mse(kept[key], target):.4f}"
+            label = f"{predictor.name}, MSE {evaluation.mse(kept[key], target):.4f}"
             strips[predictor.name].show(as_image(kept[key]), label)
             rows[label] = as_image(kept[key])
         rows["target"] = as_image(target)
@@ -1041,10 +1040,6 @@ def line_chart(
     )
 
 
-def _numpy(values: object) -> np.ndarray:
-    return keras.ops.convert_to_numpy(values).astype(np.float32, copy=False)
-
-
 def _predictor(run: Run) -> Predictor:
     """Open a run once, and again when it has trained on."""
     return _opened(run, run.epochs)
@@ -1094,10 +1089,6 @@ def _trained_with(run: Run, split: Split) -> bool:
     except ValueError:
         return False
     return True
-
-
-def _mse(drawn: np.ndarray, target: np.ndarray) -> float:
-    return float(np.square(drawn - target, dtype=np.float64).mean())
 
 
 def _places(pairs: Pairs, person: str) -> np.ndarray:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from speculo import files
 from speculo.backend import keras
-from speculo.runs import Run
+from speculo.runs import Run, listed
 
 WIDTH = 65
 COLUMNS = (29, 55, 65)
@@ -99,7 +99,7 @@ def write(run: Run, notes: list[str], network: keras.Model | None = None) -> Pat
         "",
         "### Dataset Sample",
         f"{settings['dataset']}: {len(settings['train_people'])} people to train on, "
-        f"{len(settings['test_people'])} others to test on ({_listed(settings['test_people'])})",
+        f"{len(settings['test_people'])} others to test on ({listed(settings['test_people'])})",
         "",
         "![Rows of faces: inputs and targets to train on, inputs and targets to test on](img/dataset.png)",
         "",
@@ -129,11 +129,6 @@ def write(run: Run, notes: list[str], network: keras.Model | None = None) -> Pat
     path = run.path / "README.md"
     files.write_text(path, "\n".join(lines))
     return path
-
-
-def _listed(names: list[str], most: int = 20) -> str:
-    more = f" and {len(names) - most} more" if len(names) > most else ""
-    return ", ".join(names[:most]) + more
 
 
 def _row(fields: tuple[str, ...]) -> str:

@@ -16,7 +16,7 @@ import pandas as pd
 from PIL import Image
 from scipy.ndimage import gaussian_filter
 
-from speculo import evaluation, model, training
+from speculo import augmentation, evaluation, model, training
 from speculo.backend import keras
 from speculo.faces import FaceSet, angle_from_front
 from speculo.pairs import Pairs, Split, as_input, fronts
@@ -75,10 +75,9 @@ def trained(
             network.set_weights(model.build(config, seed=seed).get_weights())
             for variable, value in zip(network.optimizer.variables, fresh, strict=True):
                 variable.assign(value)
+            plan = training.Plan(augmentation.PUBLISHED, epochs, batch_size, seed)
             for epoch in range(epochs):
-                training.train_epoch(
-                    network, config, pairs, epoch, epochs, batch_size=batch_size, seed=seed
-                )
+                training.train_epoch(network, config, pairs, plan, epoch)
                 done = place * epochs + epoch + 1
                 spent = time.perf_counter() - begin
                 progress.update(done, len(seeds) * epochs, spent, f"Seed {seed}")

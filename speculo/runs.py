@@ -17,7 +17,8 @@ import hashlib
 import json
 import re
 import warnings
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 import matplotlib.figure
@@ -25,6 +26,7 @@ import numpy as np
 import pandas as pd
 
 from speculo import files, model
+from speculo.augmentation import Recipe
 from speculo.backend import keras
 from speculo.pairs import Split
 
@@ -79,12 +81,20 @@ class Run:
 
     @property
     def config(self) -> model.Config:
-        """The parameters that the run was trained with."""
-        values = {
-            key: tuple(v) if isinstance(v, list) else v for key, v in self.record["config"].items()
-        }
-        plain = set(values) == {field.name for field in fields(model.Config)}
-        return (model.Config if plain else model.Mended)(**values)
+        """The parameters of the network that was trained."""
+        return model.Config(**self._values(model.Config))
+
+    @property
+    def recipe(self) -> Recipe:
+        """How it was trained."""
+        return Recipe(**self._values(Recipe))
+
+    def _values(self, kind: type) -> dict:
+        """What ``run.json`` says of the fields of a class; a field it does not have is v8's."""
+        record = self.record
+        known = record["config"] | record.get("recipe", {})  # records of before have one of them
+        values = {field.name: known[field.name] for field in fields(kind) if field.name in known}
+        return {key: tuple(v) if isinstance(v, list) else v for key, v in values.items()}
 
     @property
     def history(self) -> pd.DataFrame:
@@ -119,7 +129,7 @@ class Run:
         """The same for figures that the best weights made."""
         return f"{self.title}, weights of epoch {self.best_epoch}"
 
-    def require(self, pairs: Split) -> None:
+    def require(self, split: Split) -> None:
         """Make sure that a split is the one that the run was trained with.
 
         Raises
@@ -129,7 +139,7 @@ class Run:
             split calls unseen.
         """
         settings = self.record["settings"]
-        changed = [key for key, value in pairs_record(pairs).items() if settings[key] != value]
+        changed = [key for key, value in split_record(split).items() if settings[key] != value]
         if changed:
             raise ValueError(
                 f"Run {self.name} was trained on other pictures (different: {', '.join(changed)}). "
@@ -223,23 +233,24 @@ def set_weights(network: keras.Model, arrays: dict[str, np.ndarray]) -> None:
         weight.assign(array)
 
 
-def config_record(config: model.Config) -> dict:
-    """Turn a config into what ``run.json`` holds."""
-    return json.loads(json.dumps(asdict(config)))
-
-
-def pairs_record(pairs: Split) -> dict:
+def split_record(split: Split) -> dict:
     """Turn a split into what ``run.json`` holds of it: people, and a digest of every picture."""
     digest = hashlib.blake2b(digest_size=16)
-    for side in pairs:
+    for side in split:
         for index in (side.input, side.target):
             digest.update(np.ascontiguousarray(side.faces.images[index]).data)
     return {
-        "dataset": pairs.train.faces.name,
-        "train_people": list(pairs.train.people),
-        "test_people": list(pairs.test.people),
+        "dataset": split.train.faces.name,
+        "train_people": list(split.train.people),
+        "test_people": list(split.test.people),
         "pictures": digest.hexdigest(),
     }
+
+
+def listed(names: Sequence[str], most: int = 20) -> str:
+    """Write names one after the other, the first of them where there are many."""
+    more = f" and {len(names) - most:,} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
 
 
 def default_name(config: model.Config, dataset: str) -> str:

@@ -11,17 +11,40 @@ import platform
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import asdict, dataclass
 
 import numpy as np
 import pandas as pd
 from PIL import Image
 
 from speculo import device, files, model, runs
-from speculo.augmentation import batches, fit_line
+from speculo.augmentation import PUBLISHED, Recipe, batches, fit_line
 from speculo.backend import keras
 from speculo.pairs import Pairs, Split, as_image, examples
 from speculo.progress import Progress
-from speculo.runs import Run
+from speculo.runs import Run, listed
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A recipe, and for how long and from which seed it is followed.
+
+    Attributes
+    ----------
+    recipe : Recipe
+    epochs : int
+        In all.
+    batch_size : int
+        Pairs in a step.
+    seed : int
+        Of the first weights, the order of the pairs, the augmentation and the dropout.
+    """
+
+    recipe: Recipe
+    epochs: int
+    batch_size: int
+    seed: int
+
 
 EXAMPLES = 8
 """Held-out faces in the snapshot after each epoch."""
@@ -29,9 +52,10 @@ EXAMPLES = 8
 
 def train(
     config: model.Config,
-    pairs: Split,
+    split: Split,
     run: Run,
     *,
+    recipe: Recipe = PUBLISHED,
     epochs: int = 12,
     batch_size: int = 16,
     seed: int = 0,
@@ -46,11 +70,13 @@ def train(
 
     Parameters
     ----------
-    config : Config or Mended
-    pairs : Split
+    config : Config
+    split : Split
         Train pairs to learn from, test pairs for the validation loss.
     run : Run
         Where it is kept, from ``runs.at(name)``.
+    recipe : Recipe
+        How it is trained; ``augmentation.named`` gives that of a model of the book.
     epochs : int
         How many in all, those of earlier calls included. Where the learning
         rate falls over the training, it is a setting of the run like others.
@@ -81,7 +107,7 @@ def train(
     for name, value in (("epochs", epochs), ("batch_size", batch_size)):
         if isinstance(value, bool) or not isinstance(value, int) or value < 1:
             raise ValueError(f"{name} is {value!r}, expected a whole number from 1 up")
-    size = (*pairs.train.faces.images.shape[1:], 1)
+    size = (*split.train.faces.images.shape[1:], 1)
     if size != config.input_shape:
         raise ValueError(
             f"The images are {size[0]} x {size[1]}, but {config.name} takes "
@@ -89,27 +115,26 @@ def train(
         )
     begun = run.record
     chosen = device.precision(precision or begun.get("settings", {}).get("precision"))
-    settings = _settings(pairs, batch_size, seed, chosen)
-    if model.with_changes(config).schedule != "constant":
-        settings["epochs"] = epochs
-    _refuse_other_settings(run, config, settings)
+    plan = Plan(recipe, epochs, batch_size, seed)
+    settings = _settings(split, plan, chosen)
+    _refuse_other_settings(run, config, recipe, settings)
     if run.epochs >= epochs and begun.get("status") == "finished":
         print(f"Run {run.name} has {run.epochs} epochs already: nothing to train.")
         return run
 
     network = model.build(config, precision=chosen, seed=seed)
-    network.optimizer.build(network.trainable_variables)
+    _prepare(network, recipe)
     state = run.first_readable("last.npz", "previous.npz")
     done = _restore(network, state) if state else 0
     if not state:
-        _begin(network, config, pairs.train, seed)
+        _begin(network, config, split.train, plan)
     if run.epochs < done:
         raise ValueError(
             f"{run.path / 'history.csv'} has {run.epochs} epochs, but the weights have {done}. "
             f"Put the log back, or delete {run.path} to train again"
         )
     run.write_history(run.history[:done])
-    record = begun | circumstances(config, settings)
+    record = begun | circumstances(config, recipe, settings)
     run.write_record(record | {"status": "training"})
     found = record["device"]
     print(f"{config.name} on {found['kind'].upper()} {found['name']} in {chosen}")
@@ -120,7 +145,7 @@ def train(
     with Progress(unit="img") as progress:
         try:
             for epoch in range(done, epochs):
-                _train_epoch(network, config, pairs, run, progress, epoch, epochs, batch_size, seed)
+                _train_epoch(network, config, split, run, plan, epoch, progress)
                 if on_epoch:
                     on_epoch(run)
         except KeyboardInterrupt:
@@ -136,11 +161,8 @@ def train_epoch(
     network: keras.Model,
     config: model.Config,
     pairs: Pairs,
+    plan: Plan,
     epoch: int,
-    epochs: int,
-    *,
-    batch_size: int,
-    seed: int,
     on_step: Callable[[int, float], None] | None = None,
 ) -> float:
     """Train a model for one epoch, in memory: all that is random follows from (seed, epoch) alone.
@@ -151,11 +173,9 @@ def train_epoch(
         From ``model.build(config)``. It is changed.
     config : Config
     pairs : Pairs
+    plan : Plan
     epoch : int
         Counted from 0.
-    epochs : int
-        How many there will be, which a schedule of the learning rate asks for.
-    batch_size, seed : int
     on_step : callable, optional
         Called after each step with the pairs done and the mean loss so far.
 
@@ -164,14 +184,15 @@ def train_epoch(
     float
         Mean loss over the steps, with dropout.
     """
+    seed = plan.seed
     order = np.random.default_rng([seed, epoch]).permutation(len(pairs))
     _seed_dropout(network, seed, epoch)
     rng = np.random.default_rng([seed, epoch, 1])  # apart from the one that drew the order
     # Steps are made one by one: `fit` took up to twice as long to let go of its iterator.
     total, done = 0.0, 0
-    for inputs, targets in batches(pairs, config, order, batch_size, rng):
-        rate = model.learning_rate(config, (epoch + done / len(order)) / epochs)
-        network.optimizer.learning_rate = rate
+    for inputs, targets in batches(pairs, plan.recipe, order, plan.batch_size, rng):
+        share = plan.recipe.rate((epoch + done / len(order)) / plan.epochs)
+        network.optimizer.learning_rate = config.learning_rate * share
         total += float(network.train_on_batch(inputs, targets)) * len(inputs)
         done += len(inputs)
         if on_step:
@@ -182,13 +203,11 @@ def train_epoch(
 def _train_epoch(
     network: keras.Model,
     config: model.Config,
-    pairs: Split,
+    split: Split,
     run: Run,
-    progress: Progress,
+    plan: Plan,
     epoch: int,
-    epochs: int,
-    batch_size: int,
-    seed: int,
+    progress: Progress,
 ) -> None:
     """Train one epoch, counted from 0, and write it down. The state comes last: it is the commit."""
     begin = time.perf_counter()
@@ -198,22 +217,13 @@ def _train_epoch(
     def show(done: int, loss: float) -> None:
         progress.update(
             done,
-            len(pairs.train),
+            len(split.train),
             time.perf_counter() - begin,
-            f"Epoch {epoch + 1}/{epochs}",
+            f"Epoch {epoch + 1}/{plan.epochs}",
             f"loss {loss:.4f}{before}",
         )
 
-    loss = train_epoch(
-        network,
-        config,
-        pairs.train,
-        epoch,
-        epochs,
-        batch_size=batch_size,
-        seed=seed,
-        on_step=show,
-    )
+    loss = train_epoch(network, config, split.train, plan, epoch, show)
     seconds = time.perf_counter() - begin
     weights = runs.get_weights(network) | {"epoch": np.array(epoch + 1)}
     optimizer = {
@@ -222,51 +232,58 @@ def _train_epoch(
         for number, variable in enumerate(network.optimizer.variables)
     }
     files.write_arrays(run.path / "next.npz", weights | optimizer)
-    with _averaged(network, config):
-        val_loss = _validate(network, pairs.test, batch_size)
+    with _averaged(network):
+        val_loss = _validate(network, split.test, plan.batch_size)
         if not (history["val_loss"] <= val_loss).any():
             weights = runs.get_weights(network) | {"epoch": np.array(epoch + 1)}
             files.write_arrays(run.path / "best.npz", weights)
-        _write_snapshot(network, pairs.test, run, epoch + 1)
+        _write_snapshot(network, split.test, run, epoch + 1)
     row = {
         "epoch": epoch + 1,
         "loss": loss,
         "val_loss": val_loss,
-        "images_per_second": len(pairs.train) / seconds,
+        "images_per_second": len(split.train) / seconds,
         "seconds": time.perf_counter() - begin,
     }
     history = pd.DataFrame([*history.to_dict("records"), row])
     run.write_history(history)
     _commit_state(run)
 
-    left = history["seconds"].mean() * (epochs - epoch - 1)
+    left = history["seconds"].mean() * (plan.epochs - epoch - 1)
     progress.keep(
-        f"Epoch {epoch + 1:{len(str(epochs))}}/{epochs}  loss {loss:.4f}  "
+        f"Epoch {epoch + 1:{len(str(plan.epochs))}}/{plan.epochs}  loss {loss:.4f}  "
         f"val_loss {val_loss:.4f}  {row['images_per_second']:.1f} img/s  "
         f"{row['seconds']:.0f} s, {_duration(left)} left"
     )
 
 
+def _prepare(network: keras.Model, recipe: Recipe) -> None:
+    """Make the optimizer's variables, those of the average of the weights among them."""
+    optimizer = network.optimizer
+    optimizer.use_ema, optimizer.ema_momentum = bool(recipe.average), recipe.average
+    optimizer.build(network.trainable_variables)
+
+
 @contextmanager
-def _averaged(network: keras.Model, config: model.Config) -> Iterator[None]:
+def _averaged(network: keras.Model) -> Iterator[None]:
     """Put the running average of the weights in their place for a while, where there is one."""
-    if not model.with_changes(config).average:
+    if not network.optimizer.use_ema:
         yield
         return
     trained = [keras.ops.convert_to_numpy(weight) for weight in network.trainable_variables]
     network.optimizer.finalize_variable_values(network.trainable_variables)
-    yield
-    for weight, value in zip(network.trainable_variables, trained, strict=True):
-        weight.assign(value)
+    try:
+        yield
+    finally:
+        for weight, value in zip(network.trainable_variables, trained, strict=True):
+            weight.assign(value)
 
 
-def _begin(network: keras.Model, config: model.Config, pairs: Pairs, seed: int) -> None:
+def _begin(network: keras.Model, config: model.Config, pairs: Pairs, plan: Plan) -> None:
     """Let a new network begin where its config says: at a line, or at the mean front."""
-    config = model.with_changes(config)
     if config.line:
-        for weight, value in zip(
-            network.get_layer(model.LINE).weights, fit_line(pairs, config, seed), strict=True
-        ):
+        fitted = fit_line(pairs, plan.recipe, plan.seed)
+        for weight, value in zip(network.get_layer(model.LINE).weights, fitted, strict=True):
             weight.assign(value)
     elif config.mean_face:
         fronts = np.unique(pairs.target, return_index=True)[1]  # each counts once
@@ -338,24 +355,26 @@ def _write_snapshot(network: keras.Model, test: Pairs, run: Run, epoch: int) -> 
         Image.fromarray(np.concatenate(list(drawn), axis=1)).save(part)
 
 
-def _settings(pairs: Split, batch_size: int, seed: int, precision: str) -> dict:
-    """All that decides the weights beside the config. Equal settings give equal runs."""
-    return {
-        **runs.pairs_record(pairs),
-        "batch_size": batch_size,
-        "seed": seed,
+def _settings(split: Split, plan: Plan, precision: str) -> dict:
+    """All that decides the weights beside config and recipe. Equal settings give equal runs."""
+    settings = {
+        **runs.split_record(split),
+        "batch_size": plan.batch_size,
+        "seed": plan.seed,
         "precision": precision,
     }
+    if plan.recipe.schedule != "constant":
+        settings["epochs"] = plan.epochs
+    return settings
 
 
-def _refuse_other_settings(run: Run, config: model.Config, settings: dict) -> None:
-    record = run.record
-    if not record:
+def _refuse_other_settings(run: Run, config: model.Config, recipe: Recipe, settings: dict) -> None:
+    if not run.record:
         return
-    before = record["config"] | record["settings"]
+    before = asdict(run.config) | asdict(run.recipe) | run.record["settings"]
     changed = [
-        f"  {key}: {before.get(key)!r} before, {value!r} now"
-        for key, value in (runs.config_record(config) | settings).items()
+        f"  {key}: {_difference(before.get(key), value)}"
+        for key, value in (asdict(config) | asdict(recipe) | settings).items()
         if before.get(key) != value
     ]
     if changed:
@@ -366,13 +385,26 @@ def _refuse_other_settings(run: Run, config: model.Config, settings: dict) -> No
         )
 
 
-def circumstances(config: model.Config, settings: dict) -> dict:
+def _difference(before: object, now: object) -> str:
+    """Say in one line how two values differ: of lists, what only one of them has."""
+    if not isinstance(before, list) or not isinstance(now, list):
+        return f"{before!r} before, {now!r} now"
+    sides = (("before", before, now), ("now", now, before))
+    only = [
+        (when, [each for each in mine if each not in set(other)]) for when, mine, other in sides
+    ]
+    parts = [f"only {when} {listed(names, 4)}" for when, names in only if names]
+    return f"{len(before)} before, {len(now)} now; " + ("; ".join(parts) or "in another order")
+
+
+def circumstances(config: model.Config, recipe: Recipe, settings: dict) -> dict:
     """What ``run.json`` says of the training."""
     found = device.find()
     backend = keras.backend.backend()
     packages = ("keras", backend, "numpy")
     return {
-        "config": runs.config_record(config),
+        "config": asdict(config),
+        "recipe": asdict(recipe),
         "settings": settings,
         "device": {"kind": found.kind, "name": found.name, "count": found.count},
         "backend": backend,

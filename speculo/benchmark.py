@@ -215,7 +215,7 @@ def main() -> None:
     parser.add_argument("--people", type=int, default=PEOPLE, help="fewer for a trial")
     parser.add_argument("--out", type=Path, help="a CSV file to write the table to")
     options = parser.parse_args()
-    trained = {name: runs.open(name).record["settings"]["dataset"] for name in options.run}
+    trained = {name: runs.open(name).settings["dataset"] for name in options.run}
     levels = options.level or LEVELS
     tables = []
     for level in levels:

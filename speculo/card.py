@@ -5,7 +5,7 @@ from pathlib import Path
 
 from speculo import files
 from speculo.backend import keras
-from speculo.runs import Run, listed
+from speculo.runs import CIRCUMSTANCES, Run, listed
 
 WIDTH = 65
 COLUMNS = (29, 55, 65)
@@ -84,11 +84,11 @@ def write(run: Run, notes: list[str], network: keras.Model | None = None) -> Pat
     FileNotFoundError
         If the run has no weights, and no network is given.
     """
-    config, record = run.config, run.record
-    settings, device = record["settings"], record["device"]
+    config, settings = run.config, run.settings
+    device, installed = (run.part(name, kinds) for name, kinds in CIRCUMSTANCES.items())
     loss = {"binary_crossentropy": "binary cross entropy"}.get(config.loss, config.loss)
     version = config.name.removeprefix("Speculo-")
-    versions = ", ".join(f"{name} {number}" for name, number in record["versions"].items())
+    versions = ", ".join(f"{name} {number}" for name, number in installed.items())
     lines = [
         f"# Model {version}",
         f"Optimizer - {config.optimizer} (LR - {config.learning_rate}) <br>",

@@ -26,6 +26,7 @@ from speculo import (
     evaluation,
     faces,
     files,
+    history,
     model,
     pairs,
     plots,
@@ -83,7 +84,7 @@ def keep(run: Run, split: Split, asked: Pairs, notes: Sequence[str]) -> Run:
     kept = Run(runs.RECORDED / run.name)
     if kept.path.exists():
         shutil.rmtree(kept.path)
-    kept.write_history(run.history)
+    history.write(kept.path, run.history)
     kept.write_record(run.record)
     shutil.copytree(run.path / "snapshots", kept.path / "snapshots")
     network = run.model()

@@ -7,6 +7,7 @@ the same weights, bit for bit.
 """
 
 import importlib.metadata
+import os
 import platform
 import time
 from collections.abc import Callable, Iterator
@@ -17,7 +18,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from speculo import device, files, model, runs
+from speculo import device, files, history, model, runs
 from speculo.augmentation import PUBLISHED, Recipe, batches, fit_line
 from speculo.backend import keras
 from speculo.pairs import Pairs, Split, as_image, examples
@@ -101,6 +102,8 @@ def train(
         If `epochs` or `batch_size` is below 1, if images and model differ in
         size, or if the folder holds a run with other settings: the message
         says which.
+    RuntimeError
+        If another process is training the run.
     OSError
         If the disk is full. The last full epoch is kept.
     """
@@ -113,29 +116,37 @@ def train(
             f"The images are {size[0]} x {size[1]}, but {config.name} takes "
             f"{config.input_shape[0]} x {config.input_shape[1]}: load them with size={config.input_shape[0]}"
         )
-    begun = run.record
-    chosen = device.precision(precision or begun.get("settings", {}).get("precision"))
     plan = Plan(recipe, epochs, batch_size, seed)
+    with run.locked():
+        return _train(config, split, run, plan, precision, on_epoch or (lambda _: None))
+
+
+def _train(
+    config: model.Config,
+    split: Split,
+    run: Run,
+    plan: Plan,
+    precision: str | None,
+    on_epoch: Callable[[Run], None],
+) -> Run:
+    begun = run.record
+    chosen = device.precision(precision or (run.settings["precision"] if begun else None))
     settings = _settings(split, plan, chosen)
-    _refuse_other_settings(run, config, recipe, settings)
-    if run.epochs >= epochs and begun.get("status") == "finished":
-        print(f"Run {run.name} has {run.epochs} epochs already: nothing to train.")
+    if begun:
+        _refuse_other_settings(run, config, plan.recipe, settings)
+    epochs, log = plan.epochs, run.history
+    if len(log) >= epochs and begun.get("status") == "finished":
+        print(f"Run {run.name} has {len(log)} epochs already: nothing to train.")
         return run
 
-    network = model.build(config, precision=chosen, seed=seed)
-    _prepare(network, recipe)
-    state = run.first_readable("last.npz", "previous.npz")
-    done = _restore(network, state) if state else 0
-    if not state:
+    network = model.build(config, precision=chosen, seed=plan.seed)
+    _prepare(network, plan.recipe)
+    done = _restore(network, run, len(log))
+    if not done:
         _begin(network, config, split.train, plan)
-    if run.epochs < done:
-        raise ValueError(
-            f"{run.path / 'history.csv'} has {run.epochs} epochs, but the weights have {done}. "
-            f"Put the log back, or delete {run.path} to train again"
-        )
-    run.write_history(run.history[:done])
-    record = begun | circumstances(config, recipe, settings)
-    run.write_record(record | {"status": "training"})
+    history.write(run.path, log[:done])
+    record = begun | circumstances(config, plan.recipe, settings)
+    run.write_record(record | {"status": "training", "process": os.getpid()})
     found = record["device"]
     print(f"{config.name} on {found['kind'].upper()} {found['name']} in {chosen}")
     if done:
@@ -146,8 +157,7 @@ def train(
         try:
             for epoch in range(done, epochs):
                 _train_epoch(network, config, split, run, plan, epoch, progress)
-                if on_epoch:
-                    on_epoch(run)
+                on_epoch(run)
         except KeyboardInterrupt:
             status = "interrupted"
             progress.keep(
@@ -211,8 +221,8 @@ def _train_epoch(
 ) -> None:
     """Train one epoch, counted from 0, and write it down. The state comes last: it is the commit."""
     begin = time.perf_counter()
-    history = run.history
-    before = f", val_loss {history['val_loss'].iloc[-1]:.4f} before" if len(history) else ""
+    log = run.history
+    before = f", val_loss {log['val_loss'].iloc[-1]:.4f} before" if len(log) else ""
 
     def show(done: int, loss: float) -> None:
         progress.update(
@@ -234,7 +244,7 @@ def _train_epoch(
     files.write_arrays(run.path / "next.npz", weights | optimizer)
     with _averaged(network):
         val_loss = _validate(network, split.test, plan.batch_size)
-        if not (history["val_loss"] <= val_loss).any():
+        if not (log["val_loss"] <= val_loss).any():
             weights = runs.get_weights(network) | {"epoch": np.array(epoch + 1)}
             files.write_arrays(run.path / "best.npz", weights)
         _write_snapshot(network, split.test, run, epoch + 1)
@@ -245,11 +255,11 @@ def _train_epoch(
         "images_per_second": len(split.train) / seconds,
         "seconds": time.perf_counter() - begin,
     }
-    history = pd.DataFrame([*history.to_dict("records"), row])
-    run.write_history(history)
+    log = pd.DataFrame([*log.to_dict("records"), row])
+    history.write(run.path, log)
     _commit_state(run)
 
-    left = history["seconds"].mean() * (plan.epochs - epoch - 1)
+    left = log["seconds"].mean() * (plan.epochs - epoch - 1)
     progress.keep(
         f"Epoch {epoch + 1:{len(str(plan.epochs))}}/{plan.epochs}  loss {loss:.4f}  "
         f"val_loss {val_loss:.4f}  {row['images_per_second']:.1f} img/s  "
@@ -319,12 +329,27 @@ def _commit_state(run: Run) -> None:
     (run.path / "next.npz").replace(last)
 
 
-def _restore(network: keras.Model, state: dict[str, np.ndarray]) -> int:
-    """Put a state back into model and optimizer, and say after which epoch it was."""
-    runs.set_weights(network, state)
-    for number, variable in enumerate(network.optimizer.variables):
-        variable.assign(state[f"optimizer/{number}"])
-    return int(state["epoch"])
+def _restore(network: keras.Model, run: Run, logged: int) -> int:
+    """Put the newest whole state of a run back into model and optimizer, and say of which epoch.
+
+    It is not newer than the log, which has so many epochs: where the last log was lost,
+    the last epoch is trained again, to the same weights.
+    """
+    newest = 0
+    for name in ("last.npz", "previous.npz"):
+        state = run.first_readable(name)
+        newest = max(newest, int(state["epoch"]) if state else 0)
+        if state and state["epoch"] <= logged:
+            runs.set_weights(network, state)
+            for number, variable in enumerate(network.optimizer.variables):
+                variable.assign(state[f"optimizer/{number}"])
+            return int(state["epoch"])
+    if newest or logged:
+        raise ValueError(
+            f"No state in {run.path} goes with its log: the log has {logged} epochs, the weights "
+            f"{newest or 'cannot be read'}. Put the files back, or delete the folder to train again"
+        )
+    return 0
 
 
 def read_snapshots(run: Run) -> dict[int, np.ndarray]:
@@ -369,9 +394,7 @@ def _settings(split: Split, plan: Plan, precision: str) -> dict:
 
 
 def _refuse_other_settings(run: Run, config: model.Config, recipe: Recipe, settings: dict) -> None:
-    if not run.record:
-        return
-    before = asdict(run.config) | asdict(run.recipe) | run.record["settings"]
+    before = asdict(run.config) | asdict(run.recipe) | run.settings
     changed = [
         f"  {key}: {_difference(before.get(key), value)}"
         for key, value in (asdict(config) | asdict(recipe) | settings).items()

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import speculo
-from speculo import device, files, model, pairs, runs, training
+from speculo import device, files, history, model, pairs, runs, training
 from speculo.pairs import Pairs, Split
 
 
@@ -31,7 +31,7 @@ def test_a_run_leaves_all_that_the_next_chapter_needs(tiny, few, capsys):
     calls = []
     run = train(tiny, few, on_epoch=lambda now: calls.append(now.epochs))
     assert calls == [1, 2, 3]
-    assert list(run.history) == list(runs.HISTORY) and run.history["epoch"].tolist() == [1, 2, 3]
+    assert list(run.history) == list(history.COLUMNS) and run.history["epoch"].tolist() == [1, 2, 3]
     assert run.config == tiny
     record = run.record
     assert record["status"] == "finished" and record["seconds"] > 0

@@ -1,5 +1,6 @@
 """The log of a training: one row an epoch, and the log of the epoch before beside it."""
 
+import csv
 import warnings
 from pathlib import Path
 
@@ -47,15 +48,18 @@ def write(folder: Path, log: pd.DataFrame) -> None:
     last, previous = (folder / name for name in NAMES)
     if last.is_file():
         last.replace(previous)
-    files.write_text(last, log.to_csv(index=False))
+    files.write_text(last, log.to_csv(index=False, na_rep="nan"))
 
 
 def _read(path: Path) -> pd.DataFrame:
     try:
-        # Python's float reads digits back exactly: a resumed log is the same file.
-        log = pd.read_csv(path, converters=dict.fromkeys(COLUMNS[1:], float))
-    except ValueError as error:  # pandas's own are among them
+        text = path.read_text(encoding="utf-8")
+        first, *rows = csv.reader(text.splitlines(), strict=True)
+        numbers = [[float(each) for each in row] for row in rows]
+    except (ValueError, csv.Error) as error:
         raise ValueError(f"{path} is damaged ({error})") from error
-    if tuple(log.columns) != COLUMNS or log["epoch"].tolist() != list(range(1, len(log) + 1)):
+    shape = tuple(first) == COLUMNS and all(len(row) == len(COLUMNS) for row in rows)
+    epochs = [row[:1] for row in numbers] == [[epoch + 1] for epoch in range(len(rows))]
+    if not (shape and epochs and text.endswith("\n")):
         raise ValueError(f"{path} is damaged (it has not one row for each epoch)")
-    return log
+    return pd.DataFrame(numbers, columns=list(COLUMNS)).astype({"epoch": int})

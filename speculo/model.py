@@ -81,9 +81,15 @@ class Config:
     line: bool = False
 
     def __post_init__(self) -> None:
+        sizes = (*self.filters, self.latent_size, *self.input_shape)
+        if not all(isinstance(size, int) and size > 0 for size in sizes):
+            raise ValueError(
+                f"input_shape is {self.input_shape}, filters {self.filters}, latent_size "
+                f"{self.latent_size}: expected whole numbers from 1 up"
+            )
         step = 2 ** len(self.filters)
         height, width, _ = self.input_shape
-        if not self.filters or height % step or width % step or not height or not width:
+        if not self.filters or height % step or width % step:
             raise ValueError(
                 f"input_shape is {self.input_shape} with {len(self.filters)} filter counts, "
                 f"expected height and width that are multiples of {step}, and at least one filter count"

@@ -133,9 +133,9 @@ class Run:
 
     def _read(self, kind: type) -> model.Config | Recipe:
         """A config or a recipe out of ``run.json``; a field that it does not have is v8's."""
-        known = self.part("config", {}) | self.record.get(
-            "recipe", {}
-        )  # older ones have one of them
+        known = self.part("config", {})
+        if "recipe" in self.record:  # older records have its fields in the config, or none
+            known = known | self.part("recipe", {})
         values = {field.name: known[field.name] for field in fields(kind) if field.name in known}
         try:
             return kind(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})

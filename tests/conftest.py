@@ -1,5 +1,6 @@
 """What the tests share: a home of their own, the ORL faces, and a model small enough to train."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 import speculo
 from speculo import files, pairs
 from speculo.faces import FaceSet
+from speculo.model import V8, Config
 from speculo.pairs import Pairs, Split
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -53,17 +55,7 @@ def last_eight(orl) -> Split:
     return Split(*(Pairs(orl, np.flatnonzero(side), target[side]) for side in (~test, test)))
 
 
-@pytest.fixture
-def tiny():
+@pytest.fixture(scope="session")
+def tiny() -> Config:
     """The network of the card with few channels."""
-    from speculo.model import Config
-
-    return Config(
-        name="Speculo-tiny",
-        optimizer="adam",
-        learning_rate=0.001,
-        loss="mse",
-        input_shape=(32, 32, 1),
-        filters=(16, 16, 8, 8, 8),
-        latent_size=32,
-    )
+    return replace(V8, name="Speculo-tiny", filters=(16, 16, 8, 8, 8), latent_size=32)

@@ -124,7 +124,7 @@ def test_killed_again_and_again_ends_with_the_same_weights(tiny, few, home):
 
     killed = runs.at("killed")
     # An epoch makes 3 steps, 1 test batch and 1 snapshot: 5 batches.
-    for where, count, epochs in (("step", 7, 1), ("file", 7, 1), ("state", 3, 2), ("file", 11, 3)):
+    for where, count, epochs in (("step", 7, 1), ("file", 7, 1), ("state", 3, 2), ("file", 14, 3)):
         result = run_until(where, count)
         assert result.returncode == -9, result.stderr
         assert killed.epochs >= epochs, (where, count)

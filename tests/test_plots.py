@@ -1,4 +1,6 @@
+import re
 from dataclasses import replace
+from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -173,3 +175,9 @@ def test_few_people_and_photos_can_be_drawn(few):
     assert plots.fronts(faces, pairs.fronts(faces))
     assert plots.dataset(few)
     assert plots.predictions(few.test, few.test.batch()[0])
+
+
+def test_figures_are_made_and_colours_are_named_in_one_place():
+    for path in Path(plots.__file__).parent.glob("*.py"):
+        found = re.findall(r"pyplot|\"#[0-9a-fA-F]{3,8}\"", path.read_text(encoding="utf-8"))
+        assert path.name == "style.py" or not found, f"{path.name}: {found}"

@@ -1,6 +1,5 @@
 """The faces of a dataset, before any training."""
 
-import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
@@ -8,6 +7,7 @@ from matplotlib.ticker import MaxNLocator
 
 from speculo.faces import FaceSet
 from speculo.pairs import Split, examples
+from speculo.plots import style
 from speculo.plots.style import CHOSEN, ENCODER, GAP, face_columns, face_rows, show_rows
 
 
@@ -40,10 +40,7 @@ def fronts(faces: FaceSet, front: np.ndarray, *, people: int = 40, photos: int =
     columns = 2 if people > 10 else 1
     half = -(-people // columns)
     height, width = faces.images.shape[1:]
-    figure, axes = plt.subplots(
-        1, columns, figsize=(5.3 * columns, 0.5 * half + 0.2), squeeze=False
-    )
-    plt.close(figure)
+    figure, axes = style.figure(5.3 * columns, 0.5 * half + 0.2, columns=columns, squeeze=False)
     for column, axis in enumerate(axes[0]):
         shown = range(column * half, min((column + 1) * half, people))
         rows = []
@@ -68,8 +65,7 @@ def fronts(faces: FaceSet, front: np.ndarray, *, people: int = 40, photos: int =
 
 def photos_per_person(faces: FaceSet) -> Figure:
     """Draw how many people have how many photos, beside the brightness of each person's photos."""
-    figure, (left, right) = plt.subplots(1, 2, figsize=(10, 2.8), width_ratios=(1, 2))
-    plt.close(figure)
+    figure, (left, right) = style.figure(10, 2.8, columns=2, width_ratios=(1, 2))
     counts = np.bincount(faces.person)
     many, people = np.unique(counts, return_counts=True)
     left.bar(many, people, color=ENCODER, width=0.8)
@@ -85,8 +81,7 @@ def photos_per_person(faces: FaceSet) -> Figure:
 def poses(faces: FaceSet) -> Figure:
     """Draw how the heads are turned: a histogram each of yaw, pitch and roll, in degrees."""
     known = faces.pose[np.isfinite(faces.pose).all(axis=1)]
-    figure, axes = plt.subplots(1, 3, figsize=(10, 2.4), sharey=True)
-    plt.close(figure)
+    figure, axes = style.figure(10, 2.4, columns=3, sharey=True)
     for axis, name, values in zip(axes, ("yaw", "pitch", "roll"), known.T, strict=True):
         axis.hist(values, np.arange(-97.5, 98, 15), color=ENCODER, rwidth=0.9)
         axis.set(xlabel=f"{name}, degrees", xticks=range(-90, 91, 45))

@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 
-import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
 
 from speculo.faces import FaceSet
+from speculo.plots import style
 from speculo.plots.style import face_columns, face_rows, show_rows
 
 
@@ -39,10 +39,9 @@ def heads_levels(levels: Mapping[str, FaceSet], *, people: int = 5, photos: int 
     people, photos : int
         How many people, and photos of each, from left to right. Fronts are left out.
     """
-    figure, axes = plt.subplots(
-        1, len(levels), figsize=(0.85 * photos * len(levels) + 1.2, 0.9 * people + 0.4)
+    figure, axes = style.figure(
+        0.85 * photos * len(levels) + 1.2, 0.9 * people + 0.4, columns=len(levels)
     )
-    plt.close(figure)
     for number, (axis, (title, faces)) in enumerate(zip(axes, levels.items(), strict=True)):
         rows = []
         for person in range(people):

@@ -1,11 +1,11 @@
 """What mends v8: change after change, and all but each."""
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
 from speculo.pairs import Pairs, as_image, examples
+from speculo.plots import style
 from speculo.plots.style import DECODER, LATENT, MUTED, face_rows
 
 ON_WHITE = {"facecolor": "white", "edgecolor": "none", "pad": 1}
@@ -26,10 +26,9 @@ def ablation(summary: pd.DataFrame, levels: dict[str, float], *, title: str = ""
     added, without = errors.loc["added"], errors.loc["without"]
     start = errors.loc["none"].item()
     steps = [start, *added]
-    figure, (left, right) = plt.subplots(
-        1, 2, figsize=(11, 0.36 * len(steps) + 1.3), width_ratios=(3, 2)
+    figure, (left, right) = style.figure(
+        11, 0.36 * len(steps) + 1.3, columns=2, width_ratios=(3, 2)
     )
-    plt.close(figure)
     place = -np.arange(len(steps))
     for name, value in levels.items():
         left.axvline(value, color=MUTED, linewidth=1, linestyle="--")

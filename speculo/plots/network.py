@@ -2,7 +2,6 @@
 
 import math
 
-import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
@@ -10,6 +9,7 @@ from matplotlib.ticker import PercentFormatter
 
 from speculo import model as models
 from speculo.backend import keras
+from speculo.plots import style
 from speculo.plots.style import (
     CHOSEN,
     ENCODER,
@@ -27,8 +27,7 @@ def output_range(targets: np.ndarray, outputs: np.ndarray) -> Figure:
     targets, outputs : numpy.ndarray
         Pixels in 0..1, any shape.
     """
-    figure, axis = plt.subplots(figsize=(7, 2.8))
-    plt.close(figure)
+    figure, axis = style.figure(7, 2.8)
     darkest = float(outputs.min())
     edges = (np.arange(0, 257, 8) - 0.5) / 255  # eight of the 256 greys in a bar
     heights, _ = np.histogram(targets, edges)
@@ -74,8 +73,7 @@ def model_graph(model: keras.Model) -> Figure:
         else:
             boxes.append({"layer": layer, "extras": "", "parameters": layer.count_params()})
 
-    figure, axis = plt.subplots(figsize=(14, 6.6))
-    plt.close(figure)
+    figure, axis = style.figure(14, 6.6)
     step = 1.25
     edge = 0.0  # right side of the box before
     for place, box in enumerate(boxes):
@@ -152,8 +150,7 @@ def costs(model: keras.Model) -> Figure:
         "Parameters (millions)": [layer.count_params() / 1e6 for layer in layers],
         "Arithmetic, forward (GFLOP)": [multiplications[name] * 2e-9 for name in names],
     }
-    figure, axes = plt.subplots(1, 2, figsize=(10, 0.24 * len(layers) + 0.8), sharey=True)
-    plt.close(figure)
+    figure, axes = style.figure(10, 0.24 * len(layers) + 0.8, columns=2, sharey=True)
     for axis, (title, values) in zip(axes, sides.items(), strict=True):
         bars = axis.barh(names, values, color=colors)
         share = [
@@ -170,8 +167,7 @@ def costs(model: keras.Model) -> Figure:
 
 def singular_values(values: np.ndarray, *, rank: int) -> Figure:
     """Draw singular values from large to small on a logarithmic scale, and mark a rank."""
-    figure, axis = plt.subplots(figsize=(7, 2.8))
-    plt.close(figure)
+    figure, axis = style.figure(7, 2.8)
     relative = np.maximum(values / values[0], 1e-12)
     axis.semilogy(np.arange(1, len(values) + 1), relative, ".", color=LATENT, markersize=4)
     axis.axvline(rank + 0.5, color=MUTED, linestyle="--")

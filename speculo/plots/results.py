@@ -1,11 +1,11 @@
 """What a model draws of people whom it has not seen."""
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
 from speculo.pairs import Pairs, as_image, examples
+from speculo.plots import style
 from speculo.plots.style import MUTED, face_rows
 
 
@@ -37,8 +37,7 @@ def one_prediction(pairs: Pairs, outputs: np.ndarray, place: int, *, title: str 
         "prediction": as_image(outputs[place : place + 1])[0],
         "target: the front": images[pairs.target[place]],
     }
-    figure, axes = plt.subplots(1, 3, figsize=(7.5, 2.7))
-    plt.close(figure)
+    figure, axes = style.figure(7.5, 2.7, columns=3)
     for axis, (label, image) in zip(axes, shown.items(), strict=True):
         axis.imshow(image, cmap="gray", vmin=0, vmax=255)
         axis.set_title(label, loc="center")

@@ -8,7 +8,6 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
 from speculo.faces import FaceSet
-from speculo.pairs import Pairs, Split, as_image, examples
 from speculo.plots import style
 from speculo.plots.style import (
     CHOSEN,
@@ -18,6 +17,7 @@ from speculo.plots.style import (
     LATENT,
     MUTED,
     PALE,
+    face_columns,
     face_rows,
 )
 
@@ -78,24 +78,6 @@ def pixels(targets: np.ndarray, drawings: Mapping[str, np.ndarray]) -> Figure:
     axis.yaxis.set_major_formatter(PercentFormatter(1, decimals=1))
     axis.legend(fontsize=8)
     return figure
-
-
-def drawn(pairs: Pairs, outputs: Mapping[str, np.ndarray], count: int = 10) -> Figure:
-    """Show held-out faces, what several models draw of them, and the targets, a row each.
-
-    Parameters
-    ----------
-    pairs : Pairs
-    outputs : mapping
-        Name to float32 (n, height, width, 1): drawings of all of `pairs`.
-    count : int
-        How many faces, chosen by ``pairs.examples``.
-    """
-    shown = examples(pairs, count)
-    images = pairs.faces.images
-    rows = [images[pairs.input[shown]], *(as_image(each[shown]) for each in outputs.values())]
-    rows.append(images[pairs.target[shown]])
-    return face_rows(rows, ["input", *outputs, "target"], gap_every=len(rows))
 
 
 def distances(distance: np.ndarray, others: Mapping[str, np.ndarray], *, xlabel: str) -> Figure:
@@ -248,31 +230,15 @@ def matched_targets(
     count : int
         So many people, the first ones.
     """
-    rows = [faces.images[front[:count]]]
-    for match in matches.values():
-        row = faces.images[front[match[:count]]]
-        row[match[:count] < 0] = 255
-        rows.append(row)
-    figure = face_rows(rows, ["their own front", *matches], gap_every=len(rows))
-    step = faces.images.shape[2] + GAP
-    names = faces.names[:count]
+    rows = {"their own front": faces.images[front[:count]]}
+    for name, match in matches.items():
+        rows[name] = faces.images[front[match[:count]]]
+        rows[name][match[:count] < 0] = 255
+    figure = face_columns(rows, faces.names[:count])
     axis = figure.axes[0]
-    axis.set_xticks([(column + 0.5) * step - GAP for column in range(len(names))], names)
     axis.xaxis.tick_top()
     axis.tick_params(axis="x", labelsize=7)
     return figure
-
-
-def printed_dataset(pairs: Split, count: int = 10) -> Figure:
-    """Show inputs and targets as the published picture had them: x_test in the row named y_train."""
-    rows, labels = [], []
-    for side, each in (("train", pairs.train), ("test", pairs.test)):
-        images = each.faces.images
-        shown, tested = examples(each, count), examples(pairs.test, count)
-        below = images[pairs.test.input[tested] if side == "train" else each.target[shown]]
-        rows += [images[each.input[shown]], below]
-        labels += [f"x_{side}", f"y_{side}"]
-    return face_rows(rows, labels)
 
 
 def seconds(times: Mapping[str, float]) -> Figure:

@@ -11,18 +11,29 @@ from speculo.plots import style
 from speculo.plots.style import CHOSEN, ENCODER, GAP, face_columns, face_rows, show_rows
 
 
-def dataset(pairs: Split, count: int = 10) -> Figure:
+def dataset(split: Split, count: int = 10) -> Figure:
     """Show inputs and targets of both sides: rows x_train, y_train, x_test, y_test, as on the card.
 
     A face in a row of targets is the front of the person above it.
     """
-    rows, labels = [], []
-    for side, each in (("train", pairs.train), ("test", pairs.test)):
-        images = each.faces.images
-        shown = examples(each, count)
-        rows += [images[each.input[shown]], images[each.target[shown]]]
-        labels += [f"x_{side}", f"y_{side}"]
-    return face_rows(rows, labels)
+    rows = _dataset_rows(split, count)
+    return face_rows(list(rows.values()), list(rows))
+
+
+def printed_dataset(split: Split, count: int = 10) -> Figure:
+    """Show inputs and targets as the published picture had them: x_test in the row named y_train."""
+    rows = _dataset_rows(split, count)
+    rows["y_train"] = rows["x_test"]
+    return face_rows(list(rows.values()), list(rows))
+
+
+def _dataset_rows(split: Split, count: int) -> dict[str, np.ndarray]:
+    rows = {}
+    for side, each in (("train", split.train), ("test", split.test)):
+        images, shown = each.faces.images, examples(each, count)
+        rows[f"x_{side}"] = images[each.input[shown]]
+        rows[f"y_{side}"] = images[each.target[shown]]
+    return rows
 
 
 def fronts(faces: FaceSet, front: np.ndarray, *, people: int = 40, photos: int = 10) -> Figure:

@@ -25,15 +25,16 @@ from speculo.plots.explorer import (
     explored_turn,
 )
 from speculo.plots.faces import by_yaw, dataset, fronts, photos_per_person, poses, printed_dataset
-from speculo.plots.heads import heads_fronts, heads_levels, heads_sliders, heads_turning
+from speculo.plots.heads import heads_fronts, heads_levels
 from speculo.plots.mending import ablation
 from speculo.plots.network import costs, model_graph, output_range, singular_values
 from speculo.plots.results import drawings, extremes, one_prediction
-from speculo.plots.style import STYLE
+from speculo.plots.style import STYLE, face_columns
 from speculo.plots.training import loss, snapshots
 
 __all__ = [
     "STYLE",
+    "face_columns",
     "dataset",
     "printed_dataset",
     "fronts",
@@ -41,8 +42,6 @@ __all__ = [
     "poses",
     "by_yaw",
     "heads_fronts",
-    "heads_turning",
-    "heads_sliders",
     "heads_levels",
     "output_range",
     "model_graph",

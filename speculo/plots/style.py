@@ -90,7 +90,15 @@ def face_rows(
 
 
 def face_columns(rows: Mapping[str, np.ndarray], captions: Sequence[str]) -> Figure:
-    """Draw rows of faces by their label, all of one length, with a caption under each column."""
+    """Show rows of faces, all of one length, with a caption under each column.
+
+    Parameters
+    ----------
+    rows : mapping
+        Label to uint8 (n, height, width).
+    captions : sequence of str
+        (n,): of the columns.
+    """
     drawn = face_rows(list(rows.values()), list(rows), gap_every=len(rows))
     width = next(iter(rows.values())).shape[2]
     places = np.arange(len(captions)) * (width + GAP) + width / 2

@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 
 import speculo
-from speculo.images import cores
+from speculo.cpu import cores
 from speculo.sources import heads
 from speculo.sources.heads import asset, draw, person
 

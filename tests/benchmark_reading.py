@@ -19,7 +19,7 @@ import trees
 from PIL import Image
 
 import speculo
-from speculo import files, images, prepared
+from speculo import cpu, files, images, prepared
 
 SIZE = 32
 
@@ -63,7 +63,7 @@ def decoding(root: Path, count: int) -> None:
         f"{count} JPEGs of 1000 x 1000 pixels, {kilobytes:.0f} kB each, median of {len(rows)}:\n"
         f"  open and resize in a loop   {count / loop:6.0f} a second\n"
         f"  speculo, one core           {count / alone:6.0f} a second, {loop / alone:.1f} times\n"
-        f"  speculo, {images.cores()} cores           {count / ours:6.0f} a second, {loop / ours:.1f} times"
+        f"  speculo, {cpu.cores()} cores           {count / ours:6.0f} a second, {loop / ours:.1f} times"
     )
 
 

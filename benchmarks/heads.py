@@ -1,4 +1,4 @@
-"""How fast heads are drawn. Run by hand: ``python tests/benchmark_heads.py``.
+"""How fast heads are drawn. Run by hand: ``python benchmarks/heads.py``.
 
 It prints snapshots a second, with all that a new person costs in them. The seconds of another
 machine, or of a busy one, are no measure: the time of the process is printed beside that of the clock.

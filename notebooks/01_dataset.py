@@ -200,7 +200,7 @@ turning = {
     f"person {person}": np.stack([heads.render(person, yaw=float(yaw)) for yaw in yaws])
     for person in (1, 2, 8, 9, 11, 27, 28)
 }
-figure = plots.heads_turning(turning, yaws)
+figure = plots.face_columns(turning, [f"{yaw}°" for yaw in yaws])
 trained.save_picture(figure, "heads-turning")
 figure
 
@@ -248,7 +248,7 @@ rows = {
     label: heads.vary(22, name, np.linspace(-(name not in heads.TRAITS), 1, 7), yaw=30, size=96)
     for label, name in sliders.items()
 }
-plots.heads_sliders(rows, ["low", *[""] * 5, "high"])
+plots.face_columns(rows, ["low", *[""] * 5, "high"])
 
 # %% [markdown]
 # **Figure 1.10.** One person, one slider to a row, from its low end to its high one. Most people stay well within these ends: beyond them

@@ -43,7 +43,7 @@ print(f"{same:.0%} of the test pairs have the front itself as their input")
 # ## Predictions
 
 # %%
-figure = plots.predictions(split.test, outputs, title=trained.best_title)
+figure = plots.drawings(split.test, {"prediction": outputs}, 20, title=trained.best_title)
 path = trained.save_picture(figure, "predictions")
 print(f"Saved as {files.shown(path)}")
 figure

@@ -122,7 +122,7 @@ plots.pixels(targets, drawn)
 # 0.5. There the ReLU has no gradient: a pixel that should be brighter is not pulled up from it.
 
 # %%
-plots.drawn(split.test, {name: each[0] for name, each in drawn.items()})
+plots.drawings(split.test, {name: each[0] for name, each in drawn.items()})
 
 # %% [markdown]
 # **Figure 5.3.** What that looks like, first seed of each. Without the ReLU, and with nothing else changed, hair, eyes and
@@ -144,7 +144,7 @@ verdicts["ReLU before the sigmoid"] = (drop < 0, f"error {drop:+.0%} without it,
 
 # %%
 bytes_fed = diagnosis.fed_bytes(network, split.test)
-plots.drawn(split.test, {"fed 0..1": drawn_by_full, "fed 0..255": bytes_fed})
+plots.drawings(split.test, {"fed 0..1": drawn_by_full, "fed 0..255": bytes_fed})
 
 # %% [markdown]
 # **Figure 5.4.** The grey blob of chapter 04 becomes white and grey alone: white where the sigmoid is full, 0.5 where

@@ -192,7 +192,7 @@ of_seeds.style.format({"MSE": "{:.4f}", "± over seeds": "{:.4f}"}, na_rep="")
 # ## Faces
 
 # %%
-figure = plots.everybody(split.test, drawn, title=trained.best_title)
+figure = plots.drawings(split.test, drawn, 8, title=trained.best_title)
 trained.save_picture(figure, "mended-everybody")
 figure
 
@@ -203,7 +203,7 @@ figure
 # drawing stays near the photo.
 
 # %%
-plots.predictions(split.test, drawn[config.name], title=trained.best_title)
+plots.drawings(split.test, {"prediction": drawn[config.name]}, 20, title=trained.best_title)
 
 # %% [markdown]
 # **Figure 6.3.** More photos of the same people. What the model draws is smooth: what it cannot know, it
@@ -316,7 +316,7 @@ share = sum(model.multiplications(small.model()).values()) / cost[V8.name]
 size = (small.path / "best.npz").stat().st_size / 1e6
 print(f"{small.config.name}: {size:.1f} MB, {share:.1%} of v8's arithmetic")
 print(f"MSE on the last eight people of ORL {small_error:.4f}")
-figure = plots.everybody(last.test, {small.config.name: small_draws})
+figure = plots.drawings(last.test, {small.config.name: small_draws}, 8)
 trained.save_picture(figure, "mended-small")
 figure
 

@@ -94,6 +94,13 @@ def contents() -> str:
     return "\n".join(rows)
 
 
+def shown_pictures() -> set[str]:
+    """Find the names of the pictures in ``img/`` that the README or a chapter shows."""
+    pages = (README, *(chapter.script for chapter in chapters()))
+    text = "\n".join(page.read_text(encoding="utf-8") for page in pages)
+    return set(re.findall(r"\bimg\W+([\w-]+\.(?:png|gif))", text))
+
+
 def execute(chapter: Chapter, output: Path, parameters: dict | None = None, **options) -> float:
     """Run one chapter by papermill, in the folder ``notebooks/``.
 
@@ -201,7 +208,8 @@ def publish() -> None:
     for architecture in ("v8", "v8-mended-16th"):  # the runs of chapters 03 and 06
         pictures = runs.open(runs.default_name(model.named(architecture), "orl")).path / "img"
         for picture in sorted(pictures.glob("*.png")):
-            shutil.copyfile(picture, files.PROJECT / "img" / picture.name)
+            if picture.name in shown_pictures():
+                shutil.copyfile(picture, files.PROJECT / "img" / picture.name)
 
     text = README.read_text(encoding="utf-8")
     files.write_text(README, TABLE.sub(lambda found: f"{found[1]}{contents()}\n{found[2]}", text))

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from speculo import detector
+from speculo import cpu, detector
 from speculo.progress import Progress
 
 Crop = None | float | str | tuple[float, float, float, float]
@@ -149,7 +149,7 @@ def read_all(
         return rows.stop
 
     begin = time.perf_counter()
-    pool = ThreadPoolExecutor(cores())
+    pool = ThreadPoolExecutor(cpu.cores())
     # Pillow warns of odd metadata, photo by photo. What matters becomes an error in `read`.
     with warnings.catch_warnings(), Progress(unit="img") as progress:
         warnings.simplefilter("ignore")
@@ -159,13 +159,6 @@ def read_all(
         finally:
             pool.shutdown(cancel_futures=True)
     return images, failed
-
-
-def cores() -> int:
-    """Number of cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 @contextmanager

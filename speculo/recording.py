@@ -93,7 +93,8 @@ def keep(run: Run, split: Split, asked: Pairs, notes: Sequence[str]) -> Run:
     kept.save_picture(plots.dataset(split), "dataset")
     kept.save_picture(plots.model_graph(network), "model")
     kept.save_picture(plots.loss(run.history, dict(levels), title=run.title), "loss")
-    kept.save_picture(plots.predictions(asked, outputs, title=run.best_title), "predictions")
+    drawings = plots.drawings(asked, {"prediction": outputs}, 20, title=run.best_title)
+    kept.save_picture(drawings, "predictions")
     error = evaluation.squared_error(outputs, asked).mean()
     card.write(kept, [f"MSE {error:.4f} on the faces of the last picture", *notes], network)
     return kept

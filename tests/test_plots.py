@@ -1,4 +1,6 @@
+import re
 from dataclasses import replace
+from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -55,8 +57,7 @@ def draw(kind, orl, split, outputs):
         "poses": lambda: plots.poses(turned(orl)),
         "by_yaw": lambda: plots.by_yaw(turned(orl)),
         "heads_fronts": lambda: plots.heads_fronts(orl.images[::10], columns=7),
-        "heads_turning": lambda: plots.heads_turning({"a": orl.images[:3]}, [-15.0, 0.0, 15.0]),
-        "heads_sliders": lambda: plots.heads_sliders({"age": orl.images[:2]}, ["low", "high"]),
+        "face_columns": lambda: plots.face_columns({"age": orl.images[:2]}, ["low", "high"]),
         "heads_levels": lambda: plots.heads_levels({"yaw": turned(orl), "wild": turned(orl)}),
         "output_range": lambda: plots.output_range(outputs, np.array([0.5, 0.7])),
         "model_graph": lambda: plots.model_graph(model.build(model.V8)),
@@ -64,16 +65,14 @@ def draw(kind, orl, split, outputs):
         "singular_values": lambda: plots.singular_values(np.array([3.0, 1.0, 0.0]), rank=2),
         "loss": lambda: plots.loss(HISTORY, {"mean": 0.02, "input": 0.021}, title="t"),
         "loss, empty": lambda: plots.loss(HISTORY[:0]),
-        "predictions": lambda: plots.predictions(split.test, outputs),
+        "drawings": lambda: plots.drawings(split.test, {"a": outputs, "b": outputs}, 20),
         "snapshots": lambda: plots.snapshots(split.test, [np.zeros((8, 32, 32), np.uint8)], [1]),
         "one_prediction": lambda: plots.one_prediction(split.test, outputs, 3),
         "extremes": lambda: plots.extremes(split.test, outputs, errors),
-        "everybody": lambda: plots.everybody(split.test, {"a": outputs}),
         "ablation": lambda: plots.ablation(SUMMARY, {"mean": 0.02, "ridge": 0.013}),
         "by_turn": lambda: plots.by_turn(BY_TURN, {"a": "one", "b": "another"}),
         "levels": lambda: plots.levels({"grey": 0.03, "mean": 0.02}, {"published": 0.0325}),
         "pixels": lambda: plots.pixels(outputs, {"a": outputs, "b": np.full(9, 0.5)}),
-        "drawn": lambda: plots.drawn(split.test, {"a": outputs, "b": outputs}),
         "distances": lambda: plots.distances(
             np.arange(9.0), {"a": np.arange(9.0), "b": np.ones(9)}, xlabel="x"
         ),
@@ -106,21 +105,18 @@ KINDS = [
     "fronts",
     "photos_per_person",
     "heads_fronts",
-    "heads_turning",
-    "heads_sliders",
+    "face_columns",
     "heads_levels",
     "output_range",
     "model_graph",
     "costs",
     "singular_values",
     "loss",
-    "predictions",
-    "everybody",
+    "drawings",
     "ablation",
     "by_turn",
     "levels",
     "pixels",
-    "drawn",
     "distances",
     "front_angles",
     "captioned",
@@ -165,11 +161,17 @@ def test_the_rows_of_the_dataset_picture_are_what_they_say(split):
 
 
 def test_faces_are_shown_from_0_to_255(split, outputs):
-    assert plots.predictions(split.test, outputs).axes[0].images[0].get_clim() == (0, 255)
+    assert plots.drawings(split.test, {"a": outputs}).axes[0].images[0].get_clim() == (0, 255)
 
 
 def test_few_people_and_photos_can_be_drawn(few):
     faces = few.train.faces
     assert plots.fronts(faces, pairs.fronts(faces))
     assert plots.dataset(few)
-    assert plots.predictions(few.test, few.test.batch()[0])
+    assert plots.drawings(few.test, {"a": few.test.batch()[0]}, 20)
+
+
+def test_figures_are_made_and_colours_are_named_in_one_place():
+    for path in Path(plots.__file__).parent.glob("*.py"):
+        found = re.findall(r"pyplot|\"#[0-9a-fA-F]{3,8}\"", path.read_text(encoding="utf-8"))
+        assert path.name == "style.py" or not found, f"{path.name}: {found}"

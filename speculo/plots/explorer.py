@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -10,10 +9,8 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
 
-from speculo.plots.style import CHOSEN, DECODER, ENCODER, LATENT, MUTED, show_rows
-
-SERIES = (ENCODER, LATENT, DECODER, "#a6557f", "#7a6fb0", MUTED)
-"""Colours of curves, in turn."""
+from speculo.plots import style
+from speculo.plots.style import CHOSEN, ENCODER, LATENT, MUTED, SERIES, show_rows
 
 ERROR_COLORS = "magma"
 """Colour map of an error: black is none."""
@@ -37,8 +34,7 @@ def explored_prediction(
         Name to MSE. The first one is the prediction's.
     """
     count = len(panels) + 1
-    figure = plt.figure(figsize=(2 * count + 4, 2.4))
-    plt.close(figure)
+    figure = style.blank(2 * count + 4, 2.4)
     left, right = figure.subfigures(1, 2, width_ratios=(2 * count, 4))
     axes = left.subplots(1, count)
     _faces(axes, panels)
@@ -103,8 +99,7 @@ def explored_turn(
     yaw : float
         Degrees: where the head of the panels looks.
     """
-    figure = plt.figure(figsize=(10, 5))
-    plt.close(figure)
+    figure = style.blank(10, 5)
     upper, lower = figure.subfigures(2, 1, height_ratios=(1, 1.2))
     _faces(np.atleast_1d(upper.subplots(1, len(panels))), panels)
     left, right = lower.subplots(1, 2, width_ratios=(2, 1))
@@ -145,8 +140,7 @@ def explored_between(
     rows += [np.concatenate([blank, each, blank]) for each in directions]
     labels = [f"{names[0]} to {names[1]}"]
     labels += [f"direction {number}" for number in range(1, len(directions) + 1)]
-    figure, axis = plt.subplots(figsize=(0.8 * len(rows[0]) + 1.6, 0.85 * len(rows) + 0.3))
-    plt.close(figure)
+    figure, axis = style.figure(0.8 * len(rows[0]) + 1.6, 0.85 * len(rows) + 0.3)
     show_rows(axis, rows, labels)
     axis.set_title(title, fontsize=10, color=MUTED)
     return figure
@@ -172,8 +166,7 @@ def explored_photo(
         Caption to uint8 (height, width).
     """
     columns = max(len(panels) + 1, len(neighbours))
-    figure = plt.figure(figsize=(1.9 * columns, 4.6))
-    plt.close(figure)
+    figure = style.blank(1.9 * columns, 4.6)
     upper, lower = figure.subfigures(2, 1, height_ratios=(1.1, 1))
     axes = upper.subplots(1, columns)
     axes[0].imshow(whole, cmap="gray", vmin=0, vmax=255)
@@ -262,12 +255,10 @@ def _bars(axis: Axes, errors: dict[str, float]) -> None:
 def _faces_above(rows: dict[str, np.ndarray], height: float) -> tuple[Figure, Axes | None, Axes]:
     """Make a figure with room for rows of faces, where there are any, above a plot."""
     if not rows:
-        figure, lower = plt.subplots(figsize=(8.5, height))
-        plt.close(figure)
+        figure, lower = style.figure(8.5, height)
         return figure, None, lower
     faces = 0.85 * len(rows)
-    figure, (upper, lower) = plt.subplots(
-        2, 1, figsize=(8.5, faces + height), height_ratios=(faces, height)
+    figure, (upper, lower) = style.figure(
+        8.5, faces + height, rows=2, height_ratios=(faces, height)
     )
-    plt.close(figure)
     return figure, upper, lower

@@ -1,12 +1,11 @@
 """What mends v8: change after change, and all but each."""
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from speculo.pairs import Pairs, as_image, examples
-from speculo.plots.style import DECODER, LATENT, MUTED, face_rows
+from speculo.plots import style
+from speculo.plots.style import DECODER, LATENT, MUTED
 
 ON_WHITE = {"facecolor": "white", "edgecolor": "none", "pad": 1}
 """A label that covers the line behind it."""
@@ -26,10 +25,9 @@ def ablation(summary: pd.DataFrame, levels: dict[str, float], *, title: str = ""
     added, without = errors.loc["added"], errors.loc["without"]
     start = errors.loc["none"].item()
     steps = [start, *added]
-    figure, (left, right) = plt.subplots(
-        1, 2, figsize=(11, 0.36 * len(steps) + 1.3), width_ratios=(3, 2)
+    figure, (left, right) = style.figure(
+        11, 0.36 * len(steps) + 1.3, columns=2, width_ratios=(3, 2)
     )
-    plt.close(figure)
     place = -np.arange(len(steps))
     for name, value in levels.items():
         left.axvline(value, color=MUTED, linewidth=1, linestyle="--")
@@ -60,26 +58,3 @@ def ablation(summary: pd.DataFrame, levels: dict[str, float], *, title: str = ""
     right.set(xlabel="thousandths of MSE lost", title="All but this one")
     figure.suptitle(title, fontsize=10, color=MUTED)
     return figure
-
-
-def everybody(
-    pairs: Pairs, drawn: dict[str, np.ndarray], *, most: int = 8, title: str = ""
-) -> Figure:
-    """Show one photo of each person, what several predictors draw of it, and the front.
-
-    Parameters
-    ----------
-    pairs : Pairs
-    drawn : dict
-        Name to predictions for all of `pairs`: float32 (n, height, width, 1).
-    most : int
-        At most so many people.
-    """
-    shown = examples(pairs, most)
-    images = pairs.faces.images
-    rows = {
-        "photo": images[pairs.input[shown]],
-        **{name: as_image(outputs[shown]) for name, outputs in drawn.items()},
-        "front": images[pairs.target[shown]],
-    }
-    return face_rows(list(rows.values()), list(rows), gap_every=len(rows), title=title)

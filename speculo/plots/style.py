@@ -29,11 +29,51 @@ plt.rcParams.update(STYLE)
 
 ENCODER, LATENT, DECODER = "#3b6ea5", "#d9822b", "#4a8c5f"
 PARTS = {"encoder": ENCODER, "latent": LATENT, "decoder": DECODER}
-MUTED = "#888888"
 CHOSEN = "#e8590c"
+MUTED, PALE, INK = "#888888", "#d0d0d0", "#222222"
+PLUM, MAUVE, VIOLET = "#a6557f", "#b07aa1", "#7a6fb0"
+
+SERIES = (ENCODER, LATENT, DECODER, PLUM, VIOLET, MUTED)
+"""Colours of curves, in turn."""
+
+CONTRASTS = (ENCODER, CHOSEN, DECODER, LATENT)
+"""Colours of experiments, in turn: the second is the suspect."""
+
+PREDICTORS = (LATENT, DECODER, ENCODER, MAUVE, MUTED, INK)
+"""Colours of predictors, in turn: the model comes first, and v8 as published last."""
 
 GAP = 2
 """White pixels between the faces of a grid."""
+
+
+def figure(
+    width: float, height: float, *, rows: int = 1, columns: int = 1, **options
+) -> tuple[Figure, Axes | np.ndarray]:
+    """Make a figure with axes that pyplot does not keep: nothing is shown twice, and none piles up.
+
+    Parameters
+    ----------
+    width, height : float
+        Inches.
+    rows, columns : int
+        Of axes.
+    **options
+        For ``matplotlib.figure.Figure.subplots``.
+
+    Returns
+    -------
+    tuple
+        The figure and what ``subplots`` returned: one Axes, or an array of them.
+    """
+    made = blank(width, height)
+    return made, made.subplots(rows, columns, **options)
+
+
+def blank(width: float, height: float) -> Figure:
+    """Make a figure of so many inches without axes, that pyplot does not keep."""
+    made = plt.figure(figsize=(width, height))
+    plt.close(made)
+    return made
 
 
 def face_rows(
@@ -43,22 +83,27 @@ def face_rows(
     height, width = rows[0].shape[1:]
     columns = max(len(row) for row in rows)
     spaces = (len(rows) - 1) // gap_every
-    figure, axis = plt.subplots(
-        figsize=(0.85 * columns + 1.2, 0.85 * (len(rows) + 0.25 * spaces) * height / width)
-    )
-    plt.close(figure)
+    drawn, axis = figure(0.85 * columns + 1.2, 0.85 * (len(rows) + 0.25 * spaces) * height / width)
     show_rows(axis, rows, labels, gap_every)
     axis.set_title(title)
-    return figure
+    return drawn
 
 
 def face_columns(rows: Mapping[str, np.ndarray], captions: Sequence[str]) -> Figure:
-    """Draw rows of faces by their label, all of one length, with a caption under each column."""
-    figure = face_rows(list(rows.values()), list(rows), gap_every=len(rows))
+    """Show rows of faces, all of one length, with a caption under each column.
+
+    Parameters
+    ----------
+    rows : mapping
+        Label to uint8 (n, height, width).
+    captions : sequence of str
+        (n,): of the columns.
+    """
+    drawn = face_rows(list(rows.values()), list(rows), gap_every=len(rows))
     width = next(iter(rows.values())).shape[2]
     places = np.arange(len(captions)) * (width + GAP) + width / 2
-    figure.axes[0].set_xticks(places, captions)
-    return figure
+    drawn.axes[0].set_xticks(places, captions)
+    return drawn
 
 
 def show_rows(

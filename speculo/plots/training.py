@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from speculo.pairs import Pairs, examples
+from speculo.plots import style
 from speculo.plots.style import ENCODER, LATENT, MUTED, face_rows
 
 
@@ -24,8 +24,7 @@ def loss(
     levels : dict, optional
         Name to a loss on the same scale.
     """
-    figure, axis = plt.subplots(figsize=(8.5, 4))
-    plt.close(figure)
+    figure, axis = style.figure(8.5, 4)
     epochs = history["epoch"]
     # The first epochs can be far off while batch normalisation warms up: they may leave the top.
     losses = [history["loss"].max(), history["val_loss"].median()] if len(history) else [0.1]

@@ -20,8 +20,8 @@ import cv2
 import numpy as np
 
 from speculo import files, prepared
+from speculo.cpu import cores
 from speculo.faces import FaceSet
-from speculo.images import cores
 from speculo.progress import Progress
 from speculo.sources.heads import asset, draw, person
 from speculo.sources.heads.draw import Photo

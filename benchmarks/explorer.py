@@ -1,4 +1,4 @@
-"""How fast the explorers follow a slider. Run by hand: ``python tests/benchmark_explorer.py``.
+"""How fast the explorers follow a slider. Run by hand: ``python benchmarks/explorer.py``.
 
 It prints milliseconds of one prediction and redraw, as the kernel needs them; the way to the
 browser and back adds a few. Milliseconds of another machine, or of a busy one, are no measure.

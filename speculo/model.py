@@ -281,17 +281,8 @@ def _decode(
 def line_alone(kernel: np.ndarray, bias: np.ndarray, shape: tuple[int, int, int]) -> keras.Model:
     """Make a model of a line and nothing else: Speculo-line.
 
-    Parameters
-    ----------
-    kernel, bias : numpy.ndarray
-        From ``augmentation.fit_line``.
-    shape : tuple of int
-        Height, width, channels.
-
-    Returns
-    -------
-    keras.Model
-        Takes and gives what the models of `build` do. It has no latent.
+    Kernel and bias are from ``augmentation.fit_line``, the shape is height, width and
+    channels. It takes and gives what the models of `build` do, and has no latent.
     """
     inputs = keras.Input(shape, name="input")
     line = Line(name=LINE)

@@ -22,10 +22,10 @@ def by_turn(table: pd.DataFrame, predictors: dict[str, str]) -> Figure:
     figure, axes = style.figure(11, 3.6, columns=2)
     bins = list(table["|yaw|"].unique())
     for axis, value in zip(axes, ("MSE", "rank-1"), strict=True):
-        for color, (name, label) in zip(style.PREDICTORS, predictors.items(), strict=False):
+        for color, (name, each) in zip(style.PREDICTORS, predictors.items(), strict=False):
             values = table[names == name].set_index("|yaw|")[value].reindex(bins)
             if values.notna().all():
-                axis.plot(bins, values, "o-", color=color, markersize=4, label=label)
+                axis.plot(bins, values, "o-", color=color, markersize=4, label=style.short(each))
         axis.set(xlabel="|yaw|, degrees")
     axes[0].set(title="MSE: less is better", yscale="log")  # v8 is ten times the others
     axes[0].yaxis.set_major_formatter(FormatStrFormatter("%.3f"))

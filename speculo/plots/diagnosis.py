@@ -19,6 +19,7 @@ from speculo.plots.style import (
     PALE,
     face_columns,
     face_rows,
+    short,
 )
 
 DASHES = ("--", ":", "-.", "-")
@@ -35,7 +36,9 @@ def levels(levels: Mapping[str, float], marks: Mapping[str, float]) -> Figure:
     """
     names = sorted(levels, key=levels.get)
     figure, axis = style.figure(8.5, 0.42 * len(names) + 0.9)
-    axis.barh(names, [levels[name] for name in names], color=ENCODER, height=0.6)
+    rows = range(len(names))
+    axis.barh(rows, [levels[name] for name in names], color=ENCODER, height=0.6)
+    axis.set_yticks(rows, [short(name) for name in names])
     for row, name in enumerate(names):
         axis.text(
             levels[name],
@@ -47,7 +50,7 @@ def levels(levels: Mapping[str, float], marks: Mapping[str, float]) -> Figure:
             color="w",
         )
     for (name, value), dash in zip(marks.items(), DASHES, strict=False):
-        axis.axvline(value, color=CHOSEN, linewidth=1.4, linestyle=dash, label=name)
+        axis.axvline(value, color=CHOSEN, linewidth=1.4, linestyle=dash, label=short(name))
     axis.set_xlim(0, 1.15 * max(*levels.values(), *marks.values()))
     axis.grid(visible=False, axis="y")
     axis.set_xlabel("MSE, less is better")
@@ -71,7 +74,7 @@ def pixels(targets: np.ndarray, drawings: Mapping[str, np.ndarray]) -> Figure:
     axis.hist(targets.ravel(), edges, weights=weights, color=PALE, label="targets")
     for (name, values), color in zip(drawings.items(), CONTRASTS, strict=False):
         share, _ = np.histogram(values, edges)
-        axis.stairs(share / values.size, edges, color=color, linewidth=1.6, label=name)
+        axis.stairs(share / values.size, edges, color=color, linewidth=1.6, label=short(name))
     axis.set(xlabel="pixel, 0 black to 1 white", ylabel="share, logarithmic", xlim=(0, 1))
     axis.set_yscale("log")
     axis.set_ylim(bottom=5e-4)
@@ -95,7 +98,7 @@ def distances(distance: np.ndarray, others: Mapping[str, np.ndarray], *, xlabel:
     figure, axes = style.figure(4.4 * len(others), 3.4, columns=len(others), squeeze=False)
     for axis, (name, values) in zip(axes[0], others.items(), strict=True):
         axis.plot(distance, values, ".", color=LATENT, markersize=2, alpha=0.4, rasterized=True)
-        axis.set(xlabel=xlabel, ylabel=name, xlim=(0, None), ylim=(0, None))
+        axis.set(xlabel=xlabel, ylabel=short(name, 30), xlim=(0, None), ylim=(0, None))
     return figure
 
 
@@ -114,7 +117,7 @@ def front_angles(angles: Mapping[str, np.ndarray]) -> Figure:
     )
     for axis, (name, values), color in zip(axes, angles.items(), CONTRASTS, strict=False):
         axis.hist(values, edges, color=color, rwidth=0.9)
-        axis.set_title(name, fontsize=10)
+        axis.set_title(short(name), fontsize=10)
         axis.set_ylabel("series")
     axes[-1].set_xlabel("angle of the chosen front from straight ahead, degrees")
     return figure
@@ -138,7 +141,7 @@ def captioned(rows: Mapping[str, np.ndarray], captions: Mapping[str, Sequence[st
             axis.text(
                 column * (width + GAP) + width / 2,
                 row * (height + GAP + height // 4) + height + 1,
-                text,
+                short(text, 14),
                 ha="center",
                 va="top",
                 fontsize=7,
@@ -246,7 +249,8 @@ def seconds(times: Mapping[str, float]) -> Figure:
     names = list(times)[::-1]
     values = [1e6 * times[name] for name in names]
     figure, axis = style.figure(8.5, 0.42 * len(names) + 0.8)
-    axis.barh(names, values, color=ENCODER, height=0.6)
+    axis.barh(range(len(names)), values, color=ENCODER, height=0.6)
+    axis.set_yticks(range(len(names)), [short(name) for name in names])
     for row, value in enumerate(values):
         axis.text(
             value,
@@ -256,6 +260,7 @@ def seconds(times: Mapping[str, float]) -> Figure:
             fontsize=8,
         )
     axis.set_xscale("log")
+    style.decades(axis.xaxis)
     axis.set_xlim(min(values) / 3, 4 * max(values))
     axis.grid(visible=False, axis="y")
     axis.set_xlabel("microseconds for one image, logarithmic")
@@ -278,8 +283,8 @@ def by_seed(errors: Mapping[str, np.ndarray], marks: Mapping[str, float]) -> Fig
         axis.plot(errors[name], np.full(len(errors[name]), row), "o", color=ENCODER, alpha=0.7)
         axis.plot(np.mean(errors[name]), row, "|", color="black", markersize=18)
     for (name, value), dash in zip(marks.items(), DASHES, strict=False):
-        axis.axvline(value, color=CHOSEN, linewidth=1.2, linestyle=dash, label=name)
-    axis.set_yticks(range(len(names)), names)
+        axis.axvline(value, color=CHOSEN, linewidth=1.2, linestyle=dash, label=short(name))
+    axis.set_yticks(range(len(names)), [short(name) for name in names])
     axis.set_ylim(-0.6, len(names) - 0.4)
     axis.set_xlim(left=0)
     axis.set_xlabel("MSE on held-out people, a dot for each seed")
@@ -301,14 +306,14 @@ def by_size(errors: pd.DataFrame, base: str) -> Figure:
     sizes = errors.index
     figure, (left, right) = style.figure(10, 3.2, columns=2)
     for name, color in zip(errors, (MUTED, *CONTRASTS), strict=False):
-        left.plot(sizes, errors[name], "o-", color=color, markersize=5, label=name)
+        left.plot(sizes, errors[name], "o-", color=color, markersize=5, label=short(name))
         right.plot(sizes, errors[name] / errors[base], "o-", color=color, markersize=5)
-    for axis, label in ((left, "MSE"), (right, f"MSE / MSE of the {base}")):
+    for axis, ylabel in ((left, "MSE"), (right, f"MSE / MSE of the {short(base, 20)}")):
         axis.set_xscale("log", base=2)
         axis.set_xticks(sizes, [f"{size} x {size}" for size in sizes])
         axis.minorticks_off()
         axis.set_ylim(bottom=0)
-        axis.set(xlabel="picture", ylabel=label)
+        axis.set(xlabel="picture", ylabel=ylabel)
     figure.legend(loc="outside upper center", ncols=errors.shape[1], fontsize=8)
     return figure
 
@@ -340,7 +345,7 @@ def loss_against_sharpness(
             color=MUTED,
         )
     for (name, (x, y)), color in zip(others.items(), CONTRASTS[1:], strict=False):
-        axis.plot(x, y, "D", color=color, markersize=7, label=name)
+        axis.plot(x, y, "D", color=color, markersize=7, label=short(name))
     axis.set(xlabel="sharpness, parts of that of the targets", ylabel="MSE")
     axis.set_xlim(0, 1.1 * max(*sharp, 1.0))
     axis.set_ylim(0, 1.15 * max(errors))

@@ -8,7 +8,7 @@ from matplotlib.ticker import MaxNLocator
 from speculo.faces import FaceSet
 from speculo.pairs import Split, examples
 from speculo.plots import style
-from speculo.plots.style import CHOSEN, ENCODER, GAP, face_columns, face_rows, show_rows
+from speculo.plots.style import CHOSEN, ENCODER, GAP, face_columns, face_rows, short, show_rows
 
 
 def dataset(split: Split, count: int = 10) -> Figure:
@@ -68,7 +68,7 @@ def fronts(faces: FaceSet, front: np.ndarray, *, people: int = 40, photos: int =
                     corner - 1.5, width + 2, height + 2, fill=False, color=CHOSEN, linewidth=2
                 )
             )
-        show_rows(axis, rows, [faces.names[number] for number in shown])
+        show_rows(axis, rows, [short(faces.names[number], 20) for number in shown])
         axis.set_xlim(axis.get_xlim()[0] - 2, axis.get_xlim()[1] + 2)  # room for the frames
         axis.set_ylim(axis.get_ylim()[0] + 2, axis.get_ylim()[1] - 2)
     return figure

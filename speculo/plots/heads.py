@@ -36,5 +36,5 @@ def heads_levels(levels: Mapping[str, FaceSet], *, people: int = 5, photos: int 
             mine = np.setdiff1d(mine, faces.front)[:photos]
             rows.append(faces.images[mine[np.argsort(faces.pose[mine, 0])]])
         show_rows(axis, rows, faces.names[:people] if number == 0 else [""] * people)
-        axis.set_title(title)
+        axis.set_title(style.short(title))
     return figure

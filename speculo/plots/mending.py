@@ -5,7 +5,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from speculo.plots import style
-from speculo.plots.style import DECODER, LATENT, MUTED
+from speculo.plots.style import DECODER, LATENT, MUTED, short
 
 ON_WHITE = {"facecolor": "white", "edgecolor": "none", "pad": 1}
 """A label that covers the line behind it."""
@@ -31,9 +31,9 @@ def ablation(summary: pd.DataFrame, levels: dict[str, float], *, title: str = ""
     place = -np.arange(len(steps))
     for name, value in levels.items():
         left.axvline(value, color=MUTED, linewidth=1, linestyle="--")
-        label = "\n".join([*name.split(), f"{value:.4f}"])  # narrow: the lines are close
+        words = [short(word, 16) for word in short(name).split()]  # narrow: the lines are close
         left.annotate(
-            label,
+            "\n".join([*words, f"{value:.4f}"]),
             (value, -0.5),
             xytext=(5, 0),
             textcoords="offset points",
@@ -46,7 +46,7 @@ def ablation(summary: pd.DataFrame, levels: dict[str, float], *, title: str = ""
     left.errorbar(
         steps, place, xerr=[spread.loc["none"].item(), *spread.loc["added"]], fmt="o", color=LATENT
     )
-    left.set_yticks(place, ["v8 as published", *(f"+ {change}" for change in added.index)])
+    left.set_yticks(place, ["v8 as published", *(f"+ {short(change)}" for change in added.index)])
     left.set(xlabel="MSE, people not seen", title="One added after the other")
     cost = 1000 * (without - added.iloc[-1])
     right.axvline(0, color=MUTED, linewidth=1)
@@ -56,5 +56,5 @@ def ablation(summary: pd.DataFrame, levels: dict[str, float], *, title: str = ""
     right.set_yticks(place[1:], [])
     right.set_ylim(left.get_ylim())
     right.set(xlabel="thousandths of MSE lost", title="All but this one")
-    figure.suptitle(title, fontsize=10, color=MUTED)
+    style.subtitle(figure, title)
     return figure

@@ -18,6 +18,7 @@ from speculo.plots.style import (
     LATENT,
     MUTED,
     PARTS,
+    short,
 )
 
 
@@ -90,7 +91,7 @@ def model_graph(model: keras.Model) -> Figure:
     axis.text(
         left - 0.4,
         -6.45,
-        f"{model.name}: {model.count_params():,} parameters. "
+        f"{short(model.name)}: {model.count_params():,} parameters. "
         "B batch normalisation, D dropout after the layer; their parameters are counted with it.",
         fontsize=9,
         va="top",
@@ -131,7 +132,7 @@ def _draw_box(axis: Axes, box: _Box, x: float, edge: float | None) -> float:
         arrow = {"arrowstyle": "-|>", "color": MUTED, "shrinkA": 0, "shrinkB": 0}
         axis.annotate("", (x - width / 2 - 0.03, 0), (edge + 0.03, 0), arrowprops=arrow)
     name = {"rotation": 60, "ha": "left", "va": "bottom", "fontsize": 9, "color": color}
-    axis.text(x, 2.5, box.layer.name, **name)
+    axis.text(x, 2.5, short(box.layer.name), **name)
     size = f"{shape[0]}×{shape[1]}\n×{channels}" if len(shape) == 3 else f"{channels}"
     below = {"ha": "center", "va": "top", "fontsize": 8}
     axis.text(x, -2.55, size, **below | {"fontsize": 9}, linespacing=1.1)
@@ -154,15 +155,16 @@ def costs(model: keras.Model) -> Figure:
     """
     multiplications = models.multiplications(model)
     layers = [layer for layer in model.layers if layer.name in multiplications]
-    names = [layer.name for layer in layers]
+    names = [short(layer.name) for layer in layers]
     colors = [PARTS[models.part(layer, model)] for layer in layers]
     sides = {
         "Parameters (millions)": [layer.count_params() / 1e6 for layer in layers],
-        "Arithmetic, forward (GFLOP)": [multiplications[name] * 2e-9 for name in names],
+        "Arithmetic, forward (GFLOP)": [multiplications[layer.name] * 2e-9 for layer in layers],
     }
     figure, axes = style.figure(10, 0.24 * len(layers) + 0.8, columns=2, sharey=True)
     for axis, (title, values) in zip(axes, sides.items(), strict=True):
-        bars = axis.barh(names, values, color=colors)
+        bars = axis.barh(range(len(names)), values, color=colors)
+        axis.set_yticks(range(len(names)), names)
         share = [
             f"{value / sum(values):.0%}" if value / sum(values) >= 0.01 else "" for value in values
         ]
@@ -180,6 +182,7 @@ def singular_values(values: np.ndarray, *, rank: int) -> Figure:
     figure, axis = style.figure(7, 2.8)
     relative = np.maximum(values / values[0], 1e-12)
     axis.semilogy(np.arange(1, len(values) + 1), relative, ".", color=LATENT, markersize=4)
+    style.decades(axis.yaxis)
     axis.axvline(rank + 0.5, color=MUTED, linestyle="--")
     axis.annotate(
         f"rank {rank}", (rank + 0.5, 1), (6, -4), textcoords="offset points", color=MUTED, va="top"

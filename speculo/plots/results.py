@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from speculo.pairs import Pairs, as_image, examples
 from speculo.plots import style
-from speculo.plots.style import MUTED, face_rows
+from speculo.plots.style import face_rows, short
 
 
 def drawings(
@@ -44,11 +44,11 @@ def one_prediction(pairs: Pairs, outputs: np.ndarray, place: int, *, title: str 
         "target: the front": images[pairs.target[place]],
     }
     figure, axes = style.figure(7.5, 2.7, columns=3)
-    for axis, (label, image) in zip(axes, shown.items(), strict=True):
+    for axis, (caption, image) in zip(axes, shown.items(), strict=True):
         axis.imshow(image, cmap="gray", vmin=0, vmax=255)
-        axis.set_title(label, loc="center")
+        axis.set_title(caption, loc="center")
         axis.axis("off")
-    figure.suptitle(title, fontsize=10, color=MUTED)
+    style.subtitle(figure, title)
     return figure
 
 
@@ -79,5 +79,5 @@ def extremes(
             np.concatenate([images[pairs.input[place]], front]),
             np.concatenate([as_image(outputs[place]), blank]),
         ]
-        labels += [f"{name}  {errors.loc[name, 'MSE']:.4f}", "predictions"]
+        labels += [f"{short(name, 30)}  {errors.loc[name, 'MSE']:.4f}", "predictions"]
     return face_rows(rows, labels, title=title)

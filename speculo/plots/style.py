@@ -1,11 +1,16 @@
 """One look for the whole book, and rows of faces, which many figures are made of."""
 
+import math
 from collections.abc import Mapping, Sequence
 
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib import font_manager
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties
+from matplotlib.ticker import NullFormatter
 
 STYLE = {
     "figure.dpi": 100,
@@ -22,6 +27,8 @@ STYLE = {
     "grid.color": "#e4e4e4",
     "axes.axisbelow": True,
     "legend.frameon": False,
+    "text.parse_math": False,  # a name such as $a_b$ is no formula
+    "text.usetex": False,
 }
 """The style of the whole book. It is set when this module is loaded."""
 
@@ -41,6 +48,8 @@ CONTRASTS = (ENCODER, CHOSEN, DECODER, LATENT)
 
 PREDICTORS = (LATENT, DECODER, ENCODER, MAUVE, MUTED, INK)
 """Colours of predictors, in turn: the model comes first, and v8 as published last."""
+
+SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 GAP = 2
 """White pixels between the faces of a grid."""
@@ -76,6 +85,36 @@ def blank(width: float, height: float) -> Figure:
     return made
 
 
+def short(name: str, most: int = 40) -> str:
+    """Make a name fit into a figure: one line, cut in its middle, what the font lacks as a box.
+
+    Whatever comes from a file's or folder's name passes through here: names of
+    people, datasets and runs, and titles with such names in them.
+    """
+    font = font_manager.get_font(font_manager.findfont(FontProperties()))
+    line = "".join(" " if sign.isspace() else sign for sign in name)
+    line = "".join(sign if font.get_char_index(ord(sign)) else "□" for sign in line)
+    if len(line) > most:
+        end = most // 3
+        line = f"{line[: most - end - 1]}…{line[-end:]}"
+    return f" {line}" if line.startswith("_") else line  # matplotlib hides labels such as _a
+
+
+def subtitle(figure: Figure, title: str) -> None:
+    """Write a title for a whole figure, in small grey letters above it."""
+    figure.suptitle(short(title, 100), fontsize=10, color=MUTED)
+
+
+def decades(axis: Axis) -> None:
+    """Write the powers of ten at a logarithmic axis in plain characters, as no text is a formula."""
+
+    def power(value: float, _) -> str:
+        return "10" + str(round(math.log10(value))).translate(SUPERSCRIPTS)
+
+    axis.set_major_formatter(power)
+    axis.set_minor_formatter(NullFormatter())
+
+
 def face_rows(
     rows: Sequence[np.ndarray], labels: Sequence[str], gap_every: int = 2, title: str = ""
 ) -> Figure:
@@ -83,9 +122,13 @@ def face_rows(
     height, width = rows[0].shape[1:]
     columns = max(len(row) for row in rows)
     spaces = (len(rows) - 1) // gap_every
-    drawn, axis = figure(0.85 * columns + 1.2, 0.85 * (len(rows) + 0.25 * spaces) * height / width)
+    longest = max(len(short(each)) for each in labels)
+    drawn, axis = figure(
+        max(0.85 * columns + 1.2, 0.4 * columns + 0.09 * longest),  # long names, few faces
+        0.85 * (len(rows) + 0.25 * spaces) * height / width,
+    )
     show_rows(axis, rows, labels, gap_every)
-    axis.set_title(title)
+    axis.set_title(short(title, 100))
     return drawn
 
 
@@ -102,7 +145,7 @@ def face_columns(rows: Mapping[str, np.ndarray], captions: Sequence[str]) -> Fig
     drawn = face_rows(list(rows.values()), list(rows), gap_every=len(rows))
     width = next(iter(rows.values())).shape[2]
     places = np.arange(len(captions)) * (width + GAP) + width / 2
-    drawn.axes[0].set_xticks(places, captions)
+    drawn.axes[0].set_xticks(places, [short(caption, 12) for caption in captions])
     return drawn
 
 
@@ -123,7 +166,7 @@ def show_rows(
             left = column * (width + GAP)
             picture[top : top + height, left : left + width] = face
     axis.imshow(picture, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
-    axis.set_yticks([top + height / 2 for top in tops], labels)
+    axis.set_yticks([top + height / 2 for top in tops], [short(each) for each in labels])
     axis.set_xticks([])
     axis.tick_params(length=0)
     axis.grid(visible=False)

@@ -18,6 +18,7 @@ import json
 import re
 import warnings
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, fields
 from pathlib import Path
 
@@ -25,9 +26,10 @@ import matplotlib.figure
 import numpy as np
 import pandas as pd
 
-from speculo import files, model
+from speculo import files, model, pairs
 from speculo.augmentation import Recipe
 from speculo.backend import keras
+from speculo.faces import FaceSet
 from speculo.pairs import Split
 
 HISTORY = ("epoch", "loss", "val_loss", "images_per_second", "seconds")
@@ -138,14 +140,39 @@ class Run:
             If it is not: the run may have been trained on people whom the
             split calls unseen.
         """
-        settings = self.record["settings"]
-        changed = [key for key, value in split_record(split).items() if settings[key] != value]
-        if changed:
+        if changed := self._changed(split):
+            settings = self.record["settings"]
             raise ValueError(
                 f"Run {self.name} was trained on other pictures (different: {', '.join(changed)}). "
                 f"Take the dataset ({settings['dataset']}), people, crop and seed "
                 f"({settings['seed']}) that it was trained with, or train another run in chapter 03"
             )
+
+    def matches(self, split: Split) -> bool:
+        """Whether a split is the one that the run was trained with."""
+        return not self._changed(split)
+
+    def _changed(self, split: Split) -> list[str]:
+        settings = self.record["settings"]
+        return [key for key, value in split_record(split).items() if settings[key] != value]
+
+    def trained_on(self, dataset: str) -> frozenset[str]:
+        """Names of the people it was trained on, if a dataset is its own or one of those joined."""
+        settings = self.record["settings"]
+        datasets = (settings["dataset"], *settings["dataset"].split("+"))  # as `faces.join` joins
+        return frozenset(settings["train_people"] if dataset in datasets else ())
+
+    def unseen(self, faces: FaceSet, *, seed: int = 0) -> Split:
+        """Split a dataset so that the run was trained on none of its test people.
+
+        Where the run knows the dataset and all of its people, or none of them, it
+        is ``pairs.split`` with the seed.
+        """
+        if known := self.trained_on(faces.name):
+            alone = known.union(pairs.gallery_only(faces))
+            with suppress(ValueError):  # nobody is left on one of the sides
+                return pairs.split_by_names(faces, [n for n in faces.names if n not in alone])
+        return pairs.split(faces, seed=seed)
 
     def write_record(self, record: dict) -> None:
         """Write ``run.json``."""

@@ -4,6 +4,7 @@ import platform
 from dataclasses import dataclass
 from pathlib import Path
 
+from speculo import checks
 from speculo.backend import keras
 from speculo.images import cores
 
@@ -59,11 +60,7 @@ def precision(asked: str | None = None) -> str:
     """
     if asked is None:
         return "mixed_bfloat16" if find().fast_bfloat16 else "float32"
-    if asked not in PRECISIONS:
-        raise ValueError(
-            f"precision is {asked!r}, expected one of {', '.join(PRECISIONS)}, or None"
-        )
-    return asked
+    return checks.choice("precision", asked, PRECISIONS, otherwise="None")
 
 
 def report() -> str:

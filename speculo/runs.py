@@ -24,13 +24,16 @@ import matplotlib.figure
 import numpy as np
 import pandas as pd
 
-from speculo import files, model
+from speculo import checks, files, model
 from speculo.backend import keras
 from speculo.pairs import Split
 
 HISTORY = ("epoch", "loss", "val_loss", "images_per_second", "seconds")
 """Columns of ``history.csv``. Losses are of the run's loss function, seconds are of the
 whole epoch, and images per second are of its training steps alone."""
+
+LONGEST = 100
+"""Characters in the name of a run, at most: no system's folders take many more than twice that."""
 
 RECORDED = files.PROJECT / "data" / "recorded"
 """The runs that came with the book."""
@@ -245,7 +248,11 @@ def pairs_record(pairs: Split) -> dict:
 def default_name(config: model.Config, dataset: str) -> str:
     """Name a run after its model and its dataset: ``v8-orl``."""
     words = f"{config.name.removeprefix('Speculo-')}-{dataset}"
-    return re.sub(r"[^A-Za-z0-9._-]+", "-", words).strip("-.")
+    name = re.sub(r"[^A-Za-z0-9._-]+", "-", words).strip("-.")
+    if len(name) > LONGEST:
+        digest = hashlib.blake2b(name.encode(), digest_size=4).hexdigest()
+        name = f"{name[: LONGEST - 9]}-{digest}"
+    return name
 
 
 def at(name: str) -> Run:
@@ -254,12 +261,18 @@ def at(name: str) -> Run:
     Raises
     ------
     ValueError
-        If the name is not one folder's name: letters, digits, ``.``, ``_`` and ``-``.
+        If the name is not one folder's name: letters, digits, ``.``, ``_`` and
+        ``-``, at most `LONGEST` of them.
     """
-    if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9._-]*", name):
-        raise ValueError(
-            f"run is {name!r}, expected a name of letters, digits, '.', '_' and '-' "
-            "that does not begin with '.' or '-'"
+    if not isinstance(name, str):  # a number has lost what was typed: 2024_05 is 202405
+        wanted = "a name. Papermill takes 007 and 2024_05 for numbers: -r run 2024_05 is a name"
+        raise checks.wrong("run", name, wanted)
+    if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9._-]*", name) or len(name) > LONGEST:
+        raise checks.wrong(
+            "run",
+            name,
+            "a name of letters, digits, '.', '_' and '-' that does not begin with '.' or '-', "
+            f"of {LONGEST} characters at most",
         )
     return Run(files.home() / "runs" / name)
 

@@ -22,7 +22,7 @@ import pandas as pd
 from sklearn.kernel_ridge import KernelRidge
 
 import speculo
-from speculo import evaluation, files, fingerprints, model, pairs, runs
+from speculo import checks, evaluation, files, fingerprints, model, pairs, runs
 from speculo.pairs import Pairs, Split
 from speculo.runs import Run
 from speculo.sources.heads import LEVELS
@@ -58,8 +58,7 @@ def whole(level: str, people: int = PEOPLE) -> Split:
     ValueError
         If there is no such level.
     """
-    if level not in LEVELS:
-        raise ValueError(f"level is {level!r}, expected one of {', '.join(LEVELS)}")
+    checks.choice("level", level, LEVELS)
     return pairs.split(speculo.load(f"heads-{level}", people=people), seed=0)
 
 

@@ -3,9 +3,9 @@
 import math
 from pathlib import Path
 
-from speculo import files
+from speculo import checks, files
 from speculo.backend import keras
-from speculo.runs import CIRCUMSTANCES, Run, listed
+from speculo.runs import CIRCUMSTANCES, Run
 
 WIDTH = 65
 COLUMNS = (29, 55, 65)
@@ -99,7 +99,7 @@ def write(run: Run, notes: list[str], network: keras.Model | None = None) -> Pat
         "",
         "### Dataset Sample",
         f"{settings['dataset']}: {len(settings['train_people'])} people to train on, "
-        f"{len(settings['test_people'])} others to test on ({listed(settings['test_people'])})",
+        f"{len(settings['test_people'])} others to test on ({checks.listed(settings['test_people'], 20)})",
         "",
         "![Rows of faces: inputs and targets to train on, inputs and targets to test on](img/dataset.png)",
         "",

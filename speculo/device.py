@@ -3,7 +3,7 @@
 import platform
 from dataclasses import dataclass
 
-from speculo import cpu
+from speculo import checks, cpu
 from speculo.backend import keras
 
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
@@ -58,11 +58,7 @@ def precision(asked: str | None = None) -> str:
     """
     if asked is None:
         return "mixed_bfloat16" if find().fast_bfloat16 else "float32"
-    if asked not in PRECISIONS:
-        raise ValueError(
-            f"precision is {asked!r}, expected one of {', '.join(PRECISIONS)}, or None"
-        )
-    return asked
+    return checks.choice("precision", asked, PRECISIONS, otherwise="None")
 
 
 def report() -> str:

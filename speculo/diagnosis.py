@@ -16,7 +16,7 @@ import pandas as pd
 from PIL import Image
 from scipy.ndimage import gaussian_filter
 
-from speculo import augmentation, evaluation, model, training
+from speculo import augmentation, checks, evaluation, model, training
 from speculo.backend import keras
 from speculo.faces import FaceSet, angle_from_front
 from speculo.pairs import Pairs, Split, as_input, fronts
@@ -64,6 +64,10 @@ def trained(
     numpy.ndarray
         float32, shape (seeds, n, height, width, 1): drawings of `asked`.
     """
+    checks.whole_number("epochs", epochs)
+    checks.whole_number("batch_size", batch_size)
+    if not len(seeds):
+        raise checks.wrong("seeds", seeds, "one or more")
     # One network for all seeds, as compiling it takes longer than some of the trainings.
     network = model.build(config)
     network.optimizer.build(network.trainable_variables)
@@ -87,6 +91,7 @@ def trained(
 
 def some(pairs: Pairs, most: int, *, seed: int = 0) -> Pairs:
     """Draw so many pairs at random, in their order; all of them where there are fewer."""
+    checks.whole_number("most", most)
     drawn = np.sort(np.random.default_rng(seed).permutation(len(pairs))[:most])
     return pairs.take(drawn)
 

@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from speculo import files
+from speculo import checks, files
 from speculo.faces import FaceSet
 
 VERSION = 1
@@ -68,16 +68,16 @@ def find_folder(path: str | Path, layout: str) -> Path:
         If there is none: the message shows the layout expected and what was
         found instead.
     """
-    path = Path(path).expanduser()
+    path = Path(os.path.expanduser(checks.path("path", path)))  # an unknown ~somebody stays
     bases = (Path.cwd(), files.PROJECT, files.PROJECT / "notebooks")
     tried = list(dict.fromkeys((base / path).resolve() for base in bases))
     for candidate in tried:
-        if candidate.is_dir():
+        if os.path.isdir(candidate):  # false, too, where a name is too long for the system
             return candidate
-    file = next((candidate for candidate in tried if candidate.is_file()), None)
+    file = next((candidate for candidate in tried if os.path.isfile(candidate)), None)
     if file:
         raise FileNotFoundError(f"{file} is a file, expected a folder:\n\n{layout}")
-    near = next(parent for parent in tried[0].parents if parent.is_dir())
+    near = next(parent for parent in tried[0].parents if os.path.isdir(parent))
     looked = "".join(f"\n  {candidate}" for candidate in tried)
     raise FileNotFoundError(
         f"There is no folder {path}. It was looked for as{looked}\n"
@@ -180,7 +180,7 @@ def first_people(names: Sequence[str], people: int | None) -> Sequence[str]:
     ValueError
         If there are not as many.
     """
-    if people is not None and people > len(names):
+    if people is not None and checks.whole_number("people", people) > len(names):
         raise ValueError(f"people is {people}, but there are {len(names)}")
     return names[:people]
 

@@ -17,7 +17,7 @@ import hashlib
 import json
 import re
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -27,7 +27,7 @@ import numpy as np
 import pandas as pd
 from filelock import FileLock, Timeout
 
-from speculo import files, history, model, pairs
+from speculo import checks, files, history, model, pairs
 from speculo.augmentation import Recipe
 from speculo.backend import keras
 from speculo.faces import FaceSet
@@ -46,6 +46,9 @@ SETTINGS = {
 
 CIRCUMSTANCES = {"device": {"kind": str, "name": str, "count": int}, "versions": {}}
 """What it says of the machine and the packages."""
+
+LONGEST = 100
+"""Characters in the name of a run, at most: no system's folders take many more than twice that."""
 
 RECORDED = files.PROJECT / "data" / "recorded"
 """The runs that came with the book."""
@@ -341,12 +344,6 @@ def split_record(split: Split) -> dict:
     }
 
 
-def listed(names: Sequence[str], most: int = 20) -> str:
-    """Write names one after the other, the first of them where there are many."""
-    more = f" and {len(names) - most:,} more" if len(names) > most else ""
-    return ", ".join(names[:most]) + more
-
-
 def default_name(
     config: model.Config,
     dataset: str,
@@ -363,7 +360,11 @@ def default_name(
     words = [config.name.removeprefix("Speculo-"), dataset]
     words += [f"{people}-people"] * (people is not None) + [f"crop-{crop}"] * (crop is not None)
     words += [f"seed-{seed}"] * (seed != 0)
-    return re.sub(r"[^A-Za-z0-9._-]+", "-", "-".join(words)).strip("-.")
+    name = re.sub(r"[^A-Za-z0-9._-]+", "-", "-".join(words)).strip("-.")
+    if len(name) > LONGEST:
+        digest = hashlib.blake2b(name.encode(), digest_size=4).hexdigest()
+        name = f"{name[: LONGEST - 9]}-{digest}"
+    return name
 
 
 def at(name: str) -> Run:
@@ -372,12 +373,18 @@ def at(name: str) -> Run:
     Raises
     ------
     ValueError
-        If the name is not one folder's name: letters, digits, ``.``, ``_`` and ``-``.
+        If the name is not one folder's name: letters, digits, ``.``, ``_`` and
+        ``-``, at most `LONGEST` of them.
     """
-    if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9._-]*", name):
-        raise ValueError(
-            f"run is {name!r}, expected a name of letters, digits, '.', '_' and '-' "
-            "that does not begin with '.' or '-'"
+    if not isinstance(name, str):  # a number has lost what was typed: 2024_05 is 202405
+        wanted = "a name. Papermill takes 007 and 2024_05 for numbers: -r run 2024_05 is a name"
+        raise checks.wrong("run", name, wanted)
+    if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9._-]*", name) or len(name) > LONGEST:
+        raise checks.wrong(
+            "run",
+            name,
+            "a name of letters, digits, '.', '_' and '-' that does not begin with '.' or '-', "
+            f"of {LONGEST} characters at most",
         )
     return Run(files.home() / "runs" / name)
 

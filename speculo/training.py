@@ -18,12 +18,12 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from speculo import device, files, history, model, runs
+from speculo import checks, device, files, history, model, runs
 from speculo.augmentation import PUBLISHED, Recipe, batches, fit_line
 from speculo.backend import keras
 from speculo.pairs import Pairs, Split, as_image, examples
 from speculo.progress import Progress
-from speculo.runs import Run, listed
+from speculo.runs import Run
 
 
 @dataclass(frozen=True)
@@ -107,9 +107,11 @@ def train(
     OSError
         If the disk is full. The last full epoch is kept.
     """
-    for name, value in (("epochs", epochs), ("batch_size", batch_size)):
-        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-            raise ValueError(f"{name} is {value!r}, expected a whole number from 1 up")
+    checks.whole_number("epochs", epochs)
+    checks.whole_number("batch_size", batch_size)
+    checks.seed("seed", seed)
+    checks.instance("split", split, Split)
+    checks.instance("recipe", recipe, Recipe)
     size = (*split.train.faces.images.shape[1:], 1)
     if size != config.input_shape:
         raise ValueError(
@@ -416,7 +418,7 @@ def _difference(before: object, now: object) -> str:
     only = [
         (when, [each for each in mine if each not in set(other)]) for when, mine, other in sides
     ]
-    parts = [f"only {when} {listed(names, 4)}" for when, names in only if names]
+    parts = [f"only {when} {checks.listed(names, 4)}" for when, names in only if names]
     return f"{len(before)} before, {len(now)} now; " + ("; ".join(parts) or "in another order")
 
 

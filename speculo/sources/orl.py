@@ -12,6 +12,7 @@ import re
 import numpy as np
 from PIL import Image
 
+from speculo import checks
 from speculo.faces import FaceSet
 
 PEOPLE = 40
@@ -44,8 +45,7 @@ def load(size: int = 32, people: int | None = None) -> FaceSet:
     ValueError
         If `people` is more than 40.
     """
-    if people is None:
-        people = PEOPLE
+    people = PEOPLE if people is None else checks.whole_number("people", people)
     if people > PEOPLE:
         raise ValueError(f"people is {people}, but ORL has {PEOPLE}")
     photos = _find_photos()

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import numpy as np
 from PIL import Image
 
-from speculo import prepared
+from speculo import checks, prepared
 from speculo.faces import FaceSet
 
 
@@ -76,6 +76,7 @@ def lfw(
     """
     from sklearn.datasets import fetch_lfw_people
 
+    checks.whole_number("min_photos", min_photos)
     # scikit-learn cuts 125 x 94 pixels out of the middle. No more of them are held than needed.
     fetched = _fetch(
         fetch_lfw_people,

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from speculo import prepared
+from speculo import checks, prepared
 from speculo.faces import FaceSet, angle_from_front
 
 LAYOUT = """\
@@ -69,12 +69,8 @@ def load(
         If `frames` is below 1, if `people` is more than there are, or if more
         than a tenth of the frames are bad.
     """
-    if frames is not None and (
-        isinstance(frames, bool) or not isinstance(frames, int) or frames < 1
-    ):
-        raise ValueError(
-            f"frames is {frames!r}, expected a whole number from 1 up, or None for all"
-        )
+    if frames is not None:
+        frames = checks.whole_number("frames", frames, otherwise="None for all")
     root = prepared.find_folder(path, LAYOUT)
     every = prepared.folders(root)
     persons = prepared.folders(root, "aligned_images_DB") if "aligned_images_DB" in every else []

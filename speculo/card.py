@@ -1,6 +1,7 @@
 """The model card of a run, in the form of the one that Speculo-v8 was published with."""
 
 import math
+import re
 from pathlib import Path
 
 from speculo import files
@@ -12,6 +13,12 @@ COLUMNS = (29, 55, 65)
 """Where the columns of a summary end, in characters."""
 
 HEADINGS = ("Layer (type)", "Output Shape", "Param #")
+
+CONTROLS = re.compile(r"[\s\x00-\x1f\x7f-\x9f\ud800-\udfff]+")
+"""Line ends and the like, and bytes of a file's name that are no UTF-8."""
+
+MARKUP = re.compile(r"[\\`*\[\]<>|&$~#@]|:(?=//)|(?<=www)\.|(?<!\w)_|_(?!\w)")
+"""What Markdown could take for its own."""
 
 
 def summary(model: keras.Model) -> str:
@@ -90,7 +97,7 @@ def write(run: Run, notes: list[str], network: keras.Model | None = None) -> Pat
     version = config.name.removeprefix("Speculo-")
     versions = ", ".join(f"{name} {number}" for name, number in record["versions"].items())
     lines = [
-        f"# Model {version}",
+        f"# Model {_text(version)}",
         f"Optimizer - {config.optimizer} (LR - {config.learning_rate}) <br>",
         f"Loss Function - {loss} <br>",
         f"Input Shape - {config.input_shape} <br>",
@@ -98,7 +105,7 @@ def write(run: Run, notes: list[str], network: keras.Model | None = None) -> Pat
         f"Latent Size - {config.latent_size} <br>",
         "",
         "### Dataset Sample",
-        f"{settings['dataset']}: {len(settings['train_people'])} people to train on, "
+        f"{_text(settings['dataset'])}: {len(settings['train_people'])} people to train on, "
         f"{len(settings['test_people'])} others to test on ({_listed(settings['test_people'])})",
         "",
         "![Rows of faces: inputs and targets to train on, inputs and targets to test on](img/dataset.png)",
@@ -133,7 +140,12 @@ def write(run: Run, notes: list[str], network: keras.Model | None = None) -> Pat
 
 def _listed(names: list[str], most: int = 20) -> str:
     more = f" and {len(names) - most} more" if len(names) > most else ""
-    return ", ".join(names[:most]) + more
+    return ", ".join(_text(name) for name in names[:most]) + more
+
+
+def _text(name: str) -> str:
+    """Write a name, which may be that of a file, so that Markdown shows it as it is."""
+    return MARKUP.sub(r"\\\g<0>", CONTROLS.sub(" ", name))
 
 
 def _row(fields: tuple[str, ...]) -> str:

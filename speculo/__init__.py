@@ -15,6 +15,7 @@ _ROOMS = (
     "benchmark",
     "book",
     "card",
+    "chapter",
     "detector",
     "device",
     "diagnosis",

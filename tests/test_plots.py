@@ -27,7 +27,7 @@ SUMMARY = pd.DataFrame(
 )
 BY_TURN = pd.DataFrame(
     {
-        "predictor": ["a (gamma 1)", "a (gamma 1)", "a (gamma 1)", "b", "b", "b"],
+        "predictor": ["a", "a", "a", "b", "b", "b"],
         "|yaw|": ["0-15", "15-30", "all"] * 2,
         "MSE": [0.01, 0.02, 0.015] * 2,
         "rank-1": [0.5, 0.4, 0.45] * 2,
@@ -56,7 +56,7 @@ def figures(faces, split, outputs, names):
     """Every figure of the book, with these names for all that is named after files and folders."""
     a, b, c = names[:3]
     image, other, row = faces.images[0], faces.images[10], faces.images[:8]
-    by_turn = BY_TURN.replace({"a (gamma 1)": f"{a} (gamma 1)", "b": b})
+    by_turn = BY_TURN.replace({"a": a, "b": b})
     errors = evaluation.by_person(evaluation.squared_error(outputs, split.test), split.test)
     small = model.narrowed(model.V8, 16)
     return {

@@ -15,15 +15,14 @@ def by_turn(table: pd.DataFrame, predictors: dict[str, str]) -> Figure:
     table : pandas.DataFrame
         Of one level: what ``benchmark.of_level`` returned.
     predictors : dict
-        Name in the table (as far as it is before a bracket) to the label in the figure.
+        Name in the table to the label in the figure.
     """
     table = table[table["|yaw|"] != "all"]
-    names = table["predictor"].str.split(" \\(").str[0]
     figure, axes = style.figure(11, 3.6, columns=2)
     bins = list(table["|yaw|"].unique())
     for axis, value in zip(axes, ("MSE", "rank-1"), strict=True):
         for color, (name, each) in zip(style.PREDICTORS, predictors.items(), strict=False):
-            values = table[names == name].set_index("|yaw|")[value].reindex(bins)
+            values = table[table["predictor"] == name].set_index("|yaw|")[value].reindex(bins)
             if values.notna().all():
                 axis.plot(bins, values, "o-", color=color, markersize=4, label=style.short(each))
         axis.set(xlabel="|yaw|, degrees")

@@ -32,7 +32,7 @@ run = None  # name of the run; None names it after model and dataset
 from IPython.display import display
 
 import speculo
-from speculo import card, device, files, model, pairs, plots, runs, training
+from speculo import card, checks, device, files, model, pairs, plots, runs, training
 
 config = model.named(architecture)
 print(device.report())
@@ -48,7 +48,7 @@ print(device.report())
 # %%
 faces = speculo.load(dataset, people=people, crop=crop)
 split = pairs.split(faces, seed=seed)
-steps = -(-len(split.train) // batch_size)
+steps = -(-len(split.train) // checks.whole_number("batch_size", batch_size))
 gflop = 6e-9 * sum(model.multiplications(model.build(config)).values())
 print(f"{len(split.train)} pairs to train on, {len(split.test)} to test on")
 print(f"{steps} steps an epoch, {gflop * len(split.train) / 1000:.1f} TFLOP an epoch")

@@ -5,8 +5,9 @@ Each check gives the value back, so that it can stand where the value is used.
 
 import os
 import reprlib
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
+from types import UnionType
 from typing import Any
 
 import numpy as np
@@ -37,7 +38,7 @@ def whole_number(
         If it is something else. So do all checks here.
     """
     wanted = f"a whole number from {least} up" + (f", or {otherwise}" if otherwise else "")
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
+    if not _is(value, int | np.integer) or value < least:
         raise wrong(name, value, wanted)
     if most is not None and value > most:
         raise wrong(name, value, f"at most {most:,}")
@@ -51,16 +52,14 @@ def seed(name: str, value: Any) -> int:
 
 def number(name: str, value: Any, low: float, high: float) -> float:
     """Check a number within a range, its ends included. NaN is in no range."""
-    real = isinstance(value, int | float | np.integer | np.floating)
-    if isinstance(value, bool) or not real or not low <= value <= high:
+    if not _is(value, _REAL) or not low <= value <= high:
         raise wrong(name, value, f"a number from {low:g} to {high:g}")
     return float(value)
 
 
 def share(name: str, value: Any, of: str) -> float:
     """Check a share of something: more than nothing, less than all."""
-    real = isinstance(value, int | float | np.integer | np.floating)
-    if isinstance(value, bool) or not real or not 0 < value < 1:
+    if not _is(value, _REAL) or not 0 < value < 1:
         raise wrong(name, value, f"a share {of} between 0 and 1")
     return float(value)
 
@@ -75,9 +74,12 @@ def choice(name: str, value: Any, choices: Collection[str], *, otherwise: str = 
 
 def words(name: str, value: Any) -> list[str]:
     """Check several texts, such as names. One text alone is not several."""
-    if isinstance(value, str | bytes) or not isinstance(value, Iterable):
+    try:
+        found = None if isinstance(value, str | bytes) else list(value)
+    except TypeError:
+        found = None
+    if found is None:
         raise wrong(name, value, "several names: a list, or the like")
-    found = list(value)
     for each in found:
         if not isinstance(each, str):
             raise wrong(name, value, f"names alone, but {shown(each)} is none")
@@ -200,6 +202,13 @@ def shown(value: Any) -> str:
     except Exception:  # whatever a value does when it is written, the error is about something else
         return f"a {type(value).__name__}"
 
+
+def _is(value: Any, kinds: UnionType) -> bool:
+    """Whether it is of these kinds. True is no number, and a span of time neither."""
+    return isinstance(value, kinds) and not isinstance(value, bool | np.timedelta64)
+
+
+_REAL = int | float | np.integer | np.floating
 
 _SHORT = reprlib.Repr()
 _SHORT.maxstring = _SHORT.maxother = 80

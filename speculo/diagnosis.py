@@ -91,8 +91,9 @@ def trained(
 
 def some(pairs: Pairs, most: int, *, seed: int = 0) -> Pairs:
     """Draw so many pairs at random, in their order; all of them where there are fewer."""
+    checks.instance("pairs", pairs, Pairs)
     checks.whole_number("most", most)
-    drawn = np.sort(np.random.default_rng(seed).permutation(len(pairs))[:most])
+    drawn = np.sort(np.random.default_rng(checks.seed("seed", seed)).permutation(len(pairs))[:most])
     return pairs.take(drawn)
 
 

@@ -124,6 +124,8 @@ def mse(predictions: np.ndarray, targets: np.ndarray) -> float:
         apart = np.subtract(drawn, wanted, dtype=np.result_type(drawn, wanted, np.float32))
     except ValueError:
         raise checks.wrong("predictions", drawn, f"a shape like {wanted.shape}") from None
+    if not apart.size:
+        raise ValueError("predictions and targets have no pixel, expected one or more")
     return float(np.square(apart, dtype=np.float64).mean())
 
 

@@ -181,18 +181,16 @@ def _checked(
 
 
 def _distances(queries: np.ndarray, gallery: np.ndarray, metric: str) -> np.ndarray:
-    """All distances, exact to the last digit of float32: equal ones are equal wherever they stand."""
-    queries, gallery = queries.astype(np.float64), gallery.astype(np.float64)
-    if metric == "cosine":
-        return _cosine(_unit(queries) @ _unit(gallery).T)
-    center = gallery.mean(axis=0)  # numbers that are far from zero would cancel out
-    one, other = queries - center, gallery - center
+    """All distances, float32 (m, n), right to the last digit: equal ones are equal."""
+    one, other = (_ready(each, metric) for each in (queries, gallery))
+    center = other.mean(axis=0)  # numbers that are far from zero would cancel out
+    one, other = one - center, other - center
     squares = np.square(one).sum(axis=1)[:, None] + np.square(other).sum(axis=1)
     squared = one @ other.T
     squared *= -2
     squared += squares
-    row, column = np.nonzero(squared <= 1e-6 * squares)  # what is left there is rounding
-    distance = np.sqrt(np.maximum(squared, 0, out=squared), out=squared).astype(np.float32)
+    row, column = np.nonzero(squared <= 1e-6 * squares)  # what is left of these is rounding
+    distance = _measured(squared, queries.any(axis=1)[:, None] & gallery.any(axis=1), metric)
     distance[row, column] = _between(queries, gallery, row, column, metric)
     return distance
 
@@ -205,24 +203,31 @@ def _between(
     step = max(_PIECE // 4 // queries.shape[1], 1)
     for start in range(0, len(row), step):
         pair = slice(start, start + step)
-        one, other = queries[row[pair]].astype(np.float64), gallery[column[pair]].astype(np.float64)
-        if metric == "cosine":
-            found[pair] = _cosine((_unit(one) * _unit(other)).sum(axis=1))
-        else:
-            found[pair] = np.sqrt(np.square(one - other).sum(axis=1))
+        one, other = queries[row[pair]], gallery[column[pair]]
+        apart = _ready(one, metric) - _ready(other, metric)
+        directed = one.any(axis=1) & other.any(axis=1)
+        found[pair] = _measured(np.square(apart).sum(axis=1), directed, metric)
     return found
 
 
-def _cosine(products: np.ndarray) -> np.ndarray:
-    """Distances of unit vectors by their products. What is below 1e-12 is rounding."""
-    np.subtract(1, products, out=products)
-    return np.clip(np.round(products, 12, out=products), 0, 2).astype(np.float32)
+def _ready(vectors: np.ndarray, metric: str) -> np.ndarray:
+    """Vectors in float64, with "cosine" of length one; zeros stay zeros."""
+    vectors = vectors.astype(np.float64)
+    if metric == "cosine":
+        length = np.linalg.norm(vectors, axis=1, keepdims=True)
+        vectors /= np.where(length > 0, length, 1)
+    return vectors
 
 
-def _unit(vectors: np.ndarray) -> np.ndarray:
-    """Vectors of length one, float64; zeros stay zeros."""
-    length = np.linalg.norm(vectors, axis=1, keepdims=True)
-    return np.divide(vectors, length, where=length > 0, out=np.zeros_like(vectors))
+def _measured(squared: np.ndarray, directed: np.ndarray, metric: str) -> np.ndarray:
+    """Turn squared distances into what a metric says. Zeros have no direction."""
+    if metric == "cosine":
+        squared[squared < 1e-24] = 0  # the same direction, rounded
+        distance = np.where(directed, np.minimum(squared / 2, 2), 1)
+    else:
+        distance = np.sqrt(np.maximum(squared, 0, out=squared), out=squared)
+    # Half-way between two numbers of float32 the rounding before would decide.
+    return (distance * (1 + 2**-48)).astype(np.float32)
 
 
 class _Side(NamedTuple):
@@ -237,10 +242,9 @@ class _Side(NamedTuple):
 
 
 def _side(vectors: np.ndarray, metric: str, *, asked: bool) -> _Side:
-    if metric == "cosine":
-        factors, squares = _unit(vectors.astype(np.float64)), np.ones(len(vectors))
-    else:
-        factors, squares = vectors, np.square(vectors, dtype=np.float64).sum(axis=1)
+    factors, squares = _ready(vectors, metric), np.ones(len(vectors))
+    if metric == "l2":
+        squares = np.square(factors).sum(axis=1)
     last = np.ones(len(vectors)) if asked else -squares / 2  # q g - g g / 2
     return _Side(vectors, np.column_stack([factors, last]).astype(np.float32), squares)
 
@@ -266,9 +270,9 @@ def _candidates(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Rows and columns of all pairs whose distance may be below the worst, by products in float32."""
     rounding = float(np.finfo(np.float32).eps)
-    bound, least = (2 * worst, 1e-12) if metric == "cosine" else (np.square(worst), 1e-37)
+    bound = 2 * worst if metric == "cosine" else np.square(worst)
     reach = np.square(np.sqrt(asked.squares) + np.sqrt(piece.squares.max())) / 2
-    slack = (asked.factors.shape[1] + 8) * rounding * reach + least  # how far a product can be off
+    slack = (asked.factors.shape[1] + 8) * rounding * reach + 1e-37  # a product can be off by it
     floor = (asked.squares - bound * (1 + 4 * rounding)) / 2 - slack
     floor[worst == 0] = np.inf  # nothing is nearer than that
     products = asked.factors @ piece.factors.T

@@ -62,10 +62,11 @@ class Pairs:
     def take(self, index: np.ndarray | slice) -> "Pairs":
         """Some of the pairs: positions, a slice, or a bool for each."""
         try:
-            return replace(self, input=self.input[index], target=self.target[index])
-        except (IndexError, TypeError):
+            some = self.input[index], self.target[index]
+        except (IndexError, TypeError, ValueError):
             wanted = f"positions of {len(self)} pairs, a slice, or a bool for each"
             raise checks.wrong("index", index, wanted) from None
+        return replace(self, input=some[0], target=some[1])
 
     @property
     def turned(self) -> "Pairs":

@@ -19,6 +19,7 @@ _ROOMS = (
     "device",
     "diagnosis",
     "evaluation",
+    "explored",
     "faces",
     "files",
     "fingerprints",

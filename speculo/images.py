@@ -20,6 +20,9 @@ Crop = None | float | str | tuple[float, float, float, float]
 """What to take of a photo: all (None), the middle share of each side (a number), the face as it
 is found ("auto"), or a box of left, top, right, bottom in pixels."""
 
+Box = tuple[float, float, float, float]
+"""Left, top, right and bottom of a part of a photo, in pixels."""
+
 GROUND = 128
 """Grey that shows through where a picture is transparent."""
 
@@ -113,6 +116,43 @@ def read_whole(path: str | Path | bytes, side: int) -> np.ndarray:
         return np.asarray(upright)
 
 
+def cut(whole: np.ndarray, box: Box, size: int) -> np.ndarray:
+    """Shrink a part of a photo that was read to a square, as `read` does.
+
+    Parameters
+    ----------
+    whole : numpy.ndarray
+        uint8, shape (height, width).
+    box : tuple of float
+        See `Box`.
+    size : int
+        Height and width in pixels.
+
+    Returns
+    -------
+    numpy.ndarray
+        uint8, shape (size, size).
+    """
+    return _squared(Image.fromarray(whole), box, size)
+
+
+def square_at(shape: tuple[int, int], left: float, top: float, side: float) -> Box:
+    """Turn percents of a photo into a square in pixels, moved back where it leaves the photo.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Height and width of the photo.
+    left, top, side : float
+        In percent of the width, of the height, and of the shorter of them.
+    """
+    height, width = shape
+    side = max(side / 100 * min(width, height), 1.0)
+    left = min(left / 100 * width, width - side)
+    top = min(top / 100 * height, height - side)
+    return left, top, left + side, top + side
+
+
 def read_all(
     root: Path, paths: Sequence[str], size: int, crops: Sequence[Crop]
 ) -> tuple[np.ndarray, dict[int, ValueError | NoFace]]:
@@ -184,7 +224,12 @@ def _read(path: str | Path | bytes, size: int, crop: Crop) -> np.ndarray:
     else:
         margin = (1 - (crop or 1.0)) / 2
         box = (width * margin, height * margin, width * (1 - margin), height * (1 - margin))
-    square = upright.resize((size, size), Image.Resampling.LANCZOS, box=box, reducing_gap=3.0)
+    return _squared(upright, box, size)
+
+
+def _squared(image: Image.Image, box: Box, size: int) -> np.ndarray:
+    """Shrink a part of a picture to a square."""
+    square = image.resize((size, size), Image.Resampling.LANCZOS, box=box, reducing_gap=3.0)
     return np.asarray(square)
 
 

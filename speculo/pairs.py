@@ -51,6 +51,11 @@ class Pairs:
         """The pairs whose input is not the front itself: a front is no test of the drawing."""
         return self.take(self.input != self.target)
 
+    def of(self, person: str) -> "Pairs":
+        """The pairs of a person by name: those of `turned` first."""
+        mine = self.take(self.person == self.faces.names.index(person))
+        return mine.take(np.argsort(mine.input == mine.target, kind="stable"))
+
     def batch(self, index: np.ndarray | slice = slice(None)) -> tuple[np.ndarray, np.ndarray]:
         """Inputs and targets of some pairs as the network takes them.
 
@@ -276,6 +281,21 @@ def _held_out(faces: FaceSet, paired: np.ndarray, chosen: np.ndarray) -> Split:
     )
 
 
+def spread(pairs: Pairs) -> np.ndarray:
+    """Put pairs in an order in which neighbours are different people, fronts as inputs last.
+
+    Returns
+    -------
+    numpy.ndarray
+        int64, shape (n,): the first photo of each person, then the second of
+        each, and so on.
+    """
+    own = pairs.input == pairs.target
+    table = pd.DataFrame({"person": pairs.person, "own": own})
+    place = table.groupby(["person", "own"]).cumcount()  # of a photo among those of its person
+    return np.lexsort((pairs.person, place, own))
+
+
 def examples(pairs: Pairs, count: int) -> np.ndarray:
     """Choose pairs to show: as many people as possible, and no front as its own target.
 
@@ -288,16 +308,10 @@ def examples(pairs: Pairs, count: int) -> np.ndarray:
     Returns
     -------
     numpy.ndarray
-        int64, positions in `pairs`: the first photo of each person, then the
-        second of each, and so on, sorted by person. Fewer than `count` where
-        there are not as many.
+        int64, positions in `pairs`: the first of `spread`, sorted by person.
+        Fewer than `count` where there are not as many.
     """
-    turned = np.flatnonzero(pairs.input != pairs.target)
-    person = pairs.person[turned]
-    turn = np.zeros(len(turned), dtype=np.int64)  # a photo's place among those of its person
-    for number in np.unique(person):
-        turn[person == number] = np.arange(np.count_nonzero(person == number))
-    chosen = turned[np.lexsort((person, turn))[:count]]
+    chosen = spread(pairs)[: min(count, len(pairs.turned))]
     return chosen[np.argsort(pairs.person[chosen], kind="stable")]
 
 

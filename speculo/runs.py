@@ -18,7 +18,7 @@ import json
 import re
 import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, fields
 from pathlib import Path
 
@@ -27,9 +27,10 @@ import numpy as np
 import pandas as pd
 from filelock import FileLock, Timeout
 
-from speculo import files, history, model
+from speculo import files, history, model, pairs
 from speculo.augmentation import Recipe
 from speculo.backend import keras
+from speculo.faces import FaceSet
 from speculo.pairs import Split
 
 SETTINGS = {
@@ -185,9 +186,8 @@ class Run:
             If it is not: the run may have been trained on people whom the
             split calls unseen.
         """
-        settings = self.settings
-        changed = [key for key, value in split_record(split).items() if settings[key] != value]
-        if changed:
+        if changed := self._changed(split):
+            settings = self.settings
             raise ValueError(
                 f"Run {self.name} was trained on other pictures (different: {', '.join(changed)}). "
                 f"Take the dataset ({settings['dataset']}), people, crop and seed "
@@ -217,6 +217,32 @@ class Run:
             yield
         finally:
             lock.release()
+
+    def matches(self, split: Split) -> bool:
+        """Whether a split is the one that the run was trained with."""
+        return not self._changed(split)
+
+    def _changed(self, split: Split) -> list[str]:
+        settings = self.settings
+        return [key for key, value in split_record(split).items() if settings[key] != value]
+
+    def trained_on(self, dataset: str) -> frozenset[str]:
+        """Names of the people it was trained on, if a dataset is its own or one of those joined."""
+        joined = self.settings["dataset"]
+        datasets = (joined, *joined.split("+"))  # as `faces.join` joins them
+        return frozenset(self.settings["train_people"] if dataset in datasets else ())
+
+    def unseen(self, faces: FaceSet, *, seed: int = 0) -> Split:
+        """Split a dataset so that the run was trained on none of its test people.
+
+        Where the run knows the dataset and all of its people, or none of them, it
+        is ``pairs.split`` with the seed.
+        """
+        if known := self.trained_on(faces.name):
+            alone = known.union(pairs.gallery_only(faces))
+            with suppress(ValueError):  # nobody is left on one of the sides
+                return pairs.split_by_names(faces, [n for n in faces.names if n not in alone])
+        return pairs.split(faces, seed=seed)
 
     def write_record(self, record: dict) -> None:
         """Write ``run.json``."""

@@ -112,6 +112,11 @@ def wild(size: int = 32, people: int | None = None, photos: int = PHOTOS, seed: 
     return load(size, people, photos, "wild", seed)
 
 
+def person_name(person: int) -> str:
+    """Name of a person, by number, in every dataset of heads."""
+    return f"p{person:05}"
+
+
 def render(
     person: int,
     *,
@@ -244,7 +249,7 @@ def _write(folder: Path, size: int, people: int, photos: int, level: str, seed: 
         ):
             np.lib.format.open_memmap(part / f"{name}.npy", "w+", kind, shape).flush()
         person_of = np.repeat(np.arange(people, dtype=np.int32), photos)
-        names = np.array([f"p{number:05}" for number in range(people)])
+        names = np.array([person_name(number) for number in range(people)])
         places = np.array([f"/{place}" for place in range(photos)])
         tables = {
             "person": person_of,

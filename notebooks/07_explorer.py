@@ -35,7 +35,7 @@ from speculo.sources import heads
 faces = speculo.load(dataset, people=people, crop=crop)
 rendered = speculo.load("heads-medium", people=heads_people)
 first = runs.open(run) if run else runs.recorded("mended-small")
-sets = {each.name: widgets.unseen(each, first, seed=seed) for each in (faces, rendered)}
+sets = {each.name: first.unseen(each, seed=seed) for each in (faces, rendered)}
 finished = [first, *(each for each in runs.finished() if each.name != first.name)]
 for each in finished:
     print(f"{each.name}: {each.title}")

@@ -193,7 +193,7 @@ class Turn(NamedTuple):
 
 def unknown_head(runs: Sequence[Run], split: Split) -> int:
     """Number of the first of 1,000 heads that nobody was trained on, 0 if there is none."""
-    known = set(split.train.people).union(*(r.settings["train_people"] for r in runs))
+    known = set(split.train.people).union(*(run.settings["train_people"] for run in runs))
     return next((number for number in range(1000) if heads.person_name(number) not in known), 0)
 
 

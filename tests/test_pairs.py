@@ -128,6 +128,26 @@ def test_examples_show_as_many_people_as_possible_and_no_front(orl):
         assert np.all(side.input[shown] != side.target[shown])
 
 
+def test_pairs_that_are_spread_alternate_between_people_and_end_with_fronts(orl):
+    side = pairs.split(orl).test
+    order = pairs.spread(side)
+    assert sorted(order) == list(range(len(side)))
+    spread = side.take(order)
+    own = spread.input == spread.target
+    assert own.tolist() == [False] * (len(side) - 8) + [True] * 8
+    turns = spread.person.reshape(-1, 8)
+    assert all(len(set(turn)) == 8 for turn in turns.tolist())
+    assert all(np.diff(spread.input[spread.person == turns[0, 0]][:-1]) > 0)
+
+
+def test_the_pairs_of_a_person_end_with_the_front(orl):
+    side = pairs.split(orl).test
+    for person in side.people:
+        mine = side.of(person)
+        assert mine.people == (person,) and len(mine) == 10
+        assert (mine.input == mine.target).tolist() == [False] * 9 + [True]
+
+
 def test_duplicates_are_found_within_and_across_people(orl):
     assert pairs.duplicates(orl).empty
     images = orl.images.copy()

@@ -11,8 +11,8 @@ from PIL import Image, ImageDraw
 
 from speculo.images import Box
 from speculo.pairs import Split
-from speculo.plots.explorer import ERROR_COLORS, ERROR_TOP, SERIES
-from speculo.plots.style import CHOSEN
+from speculo.plots.explorer import ERROR_COLORS, ERROR_TOP
+from speculo.plots.style import CHOSEN, SERIES
 from speculo.runs import Run
 
 STYLE = """<style>

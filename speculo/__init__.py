@@ -15,6 +15,7 @@ _ROOMS = (
     "backend",
     "benchmark",
     "book",
+    "cache",
     "card",
     "chapter",
     "checks",

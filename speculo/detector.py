@@ -8,6 +8,9 @@ import numpy as np
 SIDE = 480
 """A snapshot is searched at this size of its shorter side, in pixels."""
 
+MOST = 16 * SIDE * SIDE
+"""A long strip is searched at this many pixels in all."""
+
 SMALLEST = 0.1
 """Share of the shorter side that a face must fill to be found."""
 
@@ -36,7 +39,9 @@ def find(grey: np.ndarray) -> tuple[float, float, float, float] | None:
     import cv2
 
     height, width = grey.shape
-    shrink = min(1.0, SIDE / min(height, width))
+    shrink = min(1.0, SIDE / min(height, width), (MOST / (height * width)) ** 0.5)
+    if shrink * min(height, width) < 1:
+        return None  # a line, in which there is nothing to see
     small = cv2.equalizeHist(
         cv2.resize(grey, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA)
     )
@@ -76,4 +81,10 @@ def _cascades() -> tuple:
             cv2.CascadeClassifier(str(folder / f"haarcascade_{name}.xml"))
             for name in ("frontalface_alt2", "profileface")
         )
+        if any(cascade.empty() for cascade in _kept.cascades):
+            del _kept.cascades
+            raise OSError(
+                f"OpenCV's cascades in {folder} are missing or damaged. Install them anew with: "
+                "pip install --force-reinstall opencv-python-headless"
+            )
     return _kept.cascades

@@ -3,17 +3,18 @@
 import io
 import math
 import os
+import threading
 import time
 import warnings
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from speculo import cpu, detector
+from speculo import cpu, detector, files
 from speculo.progress import Progress
 
 Crop = None | float | str | tuple[float, float, float, float]
@@ -26,7 +27,18 @@ Box = tuple[float, float, float, float]
 GROUND = 128
 """Grey that shows through where a picture is transparent."""
 
+PIXELS = {"JPEG2000": 25_000_000, "WEBP": 30_000_000, "AVIF": 50_000_000}
+"""Most pixels of a photo in formats whose decoders take much memory: about half a gigabyte then.
+Others may have as many as Pillow takes for safe, and take no more memory than that."""
+
+SLOW = 10_000_000
+"""Most pixels of a photo in formats that are decoded by Python itself: a minute or less."""
+
 _CHUNK = 16  # photos in one piece of work: long enough to hide the cost of handing it over
+
+_STRIP = 1 << 20  # pixels that are turned to grey at once
+_LARGE = 24_000_000  # pixels: larger photos are decoded one at a time, so that memory is bounded
+_one_at_a_time = threading.Lock()
 
 # Formats that Pillow gives to other programs, or only knows by name.
 _REFUSED = {"BUFR", "EPS", "GRIB", "HDF5", "MPEG", "WMF"}
@@ -85,7 +97,7 @@ def read(path: str | Path | bytes, size: int, crop: Crop = None) -> np.ndarray:
     ValueError
         If the photo cannot be read: the message says why, without the path.
     """
-    with _reasons(path):
+    with _reasons():
         return _read(path, size, crop)
 
 
@@ -110,7 +122,7 @@ def read_whole(path: str | Path | bytes, side: int) -> np.ndarray:
     ValueError
         If the photo cannot be read: the message says why, without the path.
     """
-    with _reasons(path):
+    with _reasons():
         upright, _ = _decode(path, side)
         upright.thumbnail((side, side), Image.Resampling.LANCZOS, reducing_gap=3.0)
         return np.asarray(upright)
@@ -202,14 +214,14 @@ def read_all(
 
 
 @contextmanager
-def _reasons(path: str | Path | bytes) -> Iterator[None]:
+def _reasons() -> Iterator[None]:
     """Turn whatever readers of damaged files stumble on into a ValueError that says why."""
     try:
         yield
     except NoFace:
         raise
     except Exception as error:
-        raise ValueError(_reason(path, error)) from error
+        raise ValueError(_reason(error)) from error
 
 
 def _read(path: str | Path | bytes, size: int, crop: Crop) -> np.ndarray:
@@ -241,13 +253,15 @@ def _decode(path: str | Path | bytes, size: int, crop: Crop = None) -> tuple[Ima
     tuple
         The photo, and how many times its sides are those of the file.
     """
-    source = io.BytesIO(path) if isinstance(path, bytes) else path
-    with Image.open(source, formats=FORMATS) as image:
+    with ExitStack() as stack:
+        source = io.BytesIO(path) if isinstance(path, bytes) else files.open_file(path)
+        stack.enter_context(source)
+        if not source.read(1):
+            raise ValueError("the file is empty")
+        source.seek(0)
+        image = stack.enter_context(Image.open(source, formats=FORMATS))
         width, height = image.size
-        if Image.MAX_IMAGE_PIXELS and width * height > Image.MAX_IMAGE_PIXELS:
-            raise ValueError(
-                f"{width} x {height} pixels, more than the {Image.MAX_IMAGE_PIXELS:,} that are safe"
-            )
+        _refuse_too_large(image)
         # Of a JPEG only so many pixels are decoded as shrinking well needs: twice the size.
         need, share = 2 * size, 1.0
         if crop == "auto":
@@ -259,9 +273,26 @@ def _decode(path: str | Path | bytes, size: int, crop: Crop = None) -> tuple[Ima
             share = crop
         need = math.ceil(need / share)
         image.draft("L", (need, need))
-        image.load()
-        shrunk = max(image.size) / max(width, height)
-        return _upright(_grey(image), _orientation(image)), shrunk
+        # A progressive JPEG is held whole, however small it is decoded.
+        decoded = (width, height) if image.info.get("progressive") else image.size
+        with _one_at_a_time if math.prod(decoded) > _LARGE else nullcontext():
+            image.load()
+            shrunk = max(image.size) / max(width, height)
+            orientation = _orientation(image)
+            grey = _grey(image)
+    return _upright(grey, orientation), shrunk
+
+
+def _refuse_too_large(image: Image.Image) -> None:
+    """Refuse a photo that would take more memory, or more time, than a photo may."""
+    most = PIXELS.get(image.format, Image.MAX_IMAGE_PIXELS or math.inf)
+    if image.tile and image.tile[0][0] in Image.DECODERS:  # those that are written in Python
+        most = min(most, SLOW)
+    if math.prod(image.size) > most:
+        raise ValueError(
+            f"{image.width} x {image.height} pixels, more than the {most:,} that are read of a "
+            f"photo in {image.format}: make it smaller"
+        )
 
 
 def _clipped(box: tuple[float, ...], width: float, height: float) -> tuple[float, ...]:
@@ -287,9 +318,27 @@ def _upright(image: Image.Image, orientation: int) -> Image.Image:
 
 
 def _grey(image: Image.Image) -> Image.Image:
-    """Grey of 8 bits from any mode."""
-    if image.mode in ("I", "F") or image.mode.startswith("I;"):
-        return _eight_bits(image)
+    """Grey of 8 bits from any mode, a strip at a time: whole copies of a large photo would not fit."""
+    if image.mode == "L" and not image.has_transparency_data:
+        return image.copy()
+    rows = max(1, _STRIP // image.width)
+    boxes = [
+        (0, top, image.width, min(top + rows, image.height)) for top in range(0, image.height, rows)
+    ]
+    deep = image.mode in ("I", "F") or image.mode.startswith("I;")
+    top = max(_top(image.mode, _values(image.crop(box))) for box in boxes) if deep else None
+    grey = Image.new("L", image.size)
+    for box in boxes:
+        strip = image.crop(box)
+        if deep:
+            scaled = np.rint(np.clip(_values(strip) / top, 0, 1) * 255)
+            strip = Image.fromarray(scaled.astype(np.uint8))
+        grey.paste(_shallow_grey(strip), box)
+    return grey
+
+
+def _shallow_grey(image: Image.Image) -> Image.Image:
+    """Grey from any mode of 8 bits."""
     if image.mode == "LAB":
         return image.getchannel("L")
     if image.has_transparency_data:
@@ -301,22 +350,24 @@ def _grey(image: Image.Image) -> Image.Image:
     return image.convert("L")
 
 
-def _eight_bits(image: Image.Image) -> Image.Image:
-    """Scale deep pixels by what their kind can hold, so that a dark photo stays dark."""
-    values = np.nan_to_num(np.asarray(image, dtype=np.float32))
+def _values(image: Image.Image) -> np.ndarray:
+    return np.nan_to_num(np.asarray(image, dtype=np.float32))
+
+
+def _top(mode: str, values: np.ndarray) -> int:
+    """Largest value that deep pixels of this kind can hold, so that a dark photo stays dark."""
     largest = values.max(initial=0)
-    if image.mode == "F" and largest <= 255:
-        top = 1 if largest <= 1 else 255
-    else:
-        top = 65535 if largest <= 65535 else 2**31 - 1
-    return Image.fromarray(np.rint(np.clip(values / top, 0, 1) * 255).astype(np.uint8))
+    if mode == "F" and largest <= 255:
+        return 1 if largest <= 1 else 255
+    return 65535 if largest <= 65535 else 2**31 - 1
 
 
-def _reason(path: str | Path | bytes, error: Exception) -> str:
+def _reason(error: Exception) -> str:
     """Say in short words why a photo cannot be read."""
     if isinstance(error, UnidentifiedImageError):
-        empty = not path if isinstance(path, bytes) else os.path.getsize(path) == 0
-        return "the file is empty" if empty else "not a picture of a format that can be read"
+        return "not a picture of a format that can be read: save it as JPEG or PNG"
+    if isinstance(error, MemoryError):
+        return "it takes more memory than there is"
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
     return str(error) or type(error).__name__

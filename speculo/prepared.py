@@ -1,15 +1,15 @@
-"""Photos that are read once: the second time a folder of faces opens at once, memory-mapped.
+"""Folders of photos: what stands in them, whose it is, and the faces that are read from it once.
 
-What was prepared is kept in ``build/cache``, a folder for each set of files and
-options, and may be deleted at any time. A file that was added, changed or
-taken away makes another set.
+What was read is kept (see `cache`). A file that was added, changed or taken
+away makes another set.
 """
 
+import errno
 import hashlib
 import math
 import os
 import re
-import shutil
+import stat
 import time
 import unicodedata
 from collections.abc import Callable, Sequence
@@ -18,16 +18,30 @@ from typing import NamedTuple
 
 import numpy as np
 
-from speculo import checks, files
+from speculo import cache, checks, files
 from speculo.faces import FaceSet
 
-VERSION = 1
+VERSION = 2
 """Of what is kept: to be raised whenever the same files would give other faces."""
 
 BAD = 0.1
 """Largest share of bad photos that are skipped. With more of them something else is wrong."""
 
 NO_POSE = (math.nan, math.nan, math.nan)
+
+# What stands beside letters without being seen, other than format characters (Cf).
+_UNSEEN = re.compile(
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
+)
+
+# What a terminal obeys, and what turns the direction of a line of text.
+_UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+
+# Cyrillic and Greek letters that look like Latin ones.
+_LATIN = str.maketrans(
+    "АВЕКМНОРСТУХІЈЅаеорсухіјѕԁԛԝһΑΒΕΖΗΙΚΜΝΟΡΤΥΧον",
+    "ABEKMHOPCTYXIJSaeopcyxijsdqwhABEZHIKMNOPTYXov",
+)
 
 
 class Photo(NamedTuple):
@@ -49,11 +63,12 @@ class Found(NamedTuple):
 
 
 class File(NamedTuple):
-    """One file on disk."""
+    """One entry of a folder."""
 
     path: str
-    size: int
-    time: int  # of the last change, in nanoseconds
+    size: int = 0
+    time: int = 0  # of the last change, in nanoseconds
+    why: str = ""  # it is no file that can be read
 
 
 def find_folder(path: str | Path, layout: str) -> Path:
@@ -70,36 +85,65 @@ def find_folder(path: str | Path, layout: str) -> Path:
     """
     path = Path(os.path.expanduser(checks.path("path", path)))  # an unknown ~somebody stays
     bases = (Path.cwd(), files.PROJECT, files.PROJECT / "notebooks")
-    tried = list(dict.fromkeys((base / path).resolve() for base in bases))
+    tried = list(dict.fromkeys(base / path for base in bases))
     for candidate in tried:
-        if os.path.isdir(candidate):  # false, too, where a name is too long for the system
-            return candidate
-    file = next((candidate for candidate in tried if os.path.isfile(candidate)), None)
-    if file:
-        raise FileNotFoundError(f"{file} is a file, expected a folder:\n\n{layout}")
+        if os.path.isdir(candidate):
+            return candidate.resolve()
+    expected = f"Expected:\n\n{layout}"
+    tried = list(dict.fromkeys(Path(os.path.normpath(candidate)) for candidate in tried))
+    other = next((candidate for candidate in tried if os.path.lexists(candidate)), None)
+    if other:
+        raise FileNotFoundError(
+            f"{readable(other)} is {_what(other)}, expected a folder. {expected}"
+        )
     near = next(parent for parent in tried[0].parents if os.path.isdir(parent))
-    looked = "".join(f"\n  {candidate}" for candidate in tried)
+    looked = "".join(f"\n  {readable(candidate)}" for candidate in tried)
     raise FileNotFoundError(
-        f"There is no folder {path}. It was looked for as{looked}\n"
-        f"Expected:\n\n{layout}\n\nFound instead in {near}: {inventory(near)}"
+        f"There is no folder {readable(path)}. It was looked for as{looked}\n"
+        f"{expected}\n\nFound instead in {readable(near)}: {inventory(near)}"
     )
 
 
-def wrong_layout(root: Path, layout: str) -> FileNotFoundError:
-    """Make the error for a folder that holds something else."""
+def _what(path: Path) -> str:
+    try:
+        return files.no_file(path.stat().st_mode) or "a file"
+    except OSError as error:
+        return _reason(error)
+
+
+def wrong_layout(
+    root: Path, layout: str, skipped: Sequence[tuple[str, str]] = ()
+) -> FileNotFoundError:
+    """Make the error for a folder that holds something else, with what was not read in it and why."""
     return FileNotFoundError(
-        f"{root} holds no faces that can be read.\n"
-        f"Expected:\n\n{layout}\n\nFound instead in {root}: {inventory(root)}"
+        f"{readable(root)} holds no faces that can be read.{_not_read(skipped)}\n"
+        f"Expected:\n\n{layout}\n\nFound instead in {readable(root)}: {inventory(root)}"
     )
+
+
+def _not_read(skipped: Sequence[tuple[str, str]]) -> str:
+    return f"\nNot read:{_lines(skipped)}" if skipped else ""
+
+
+def _lines(reasons: Sequence[tuple[str, str]], most: int = 10) -> str:
+    """A line of each path and reason, the first few of them."""
+    lines = [f"\n  {readable(path)}: {readable(why)}" for path, why in reasons[:most]]
+    if len(reasons) > most:
+        lines.append(f"\n  ... and {len(reasons) - most:,} more")
+    return "".join(lines)
 
 
 def inventory(folder: Path, most: int = 8) -> str:
     """Say in one line what a folder holds."""
-    entries = sorted(folder.iterdir(), key=lambda entry: natural(entry.name))
+    try:
+        found = sorted(os.listdir(folder), key=natural)
+    except OSError as error:
+        return f"nothing that can be seen ({error.strerror})"
+    folders = [name for name in found if os.path.isdir(folder / name)]
     words = []
     for kind, names in (
-        ("folder", [f"{entry.name}/" for entry in entries if entry.is_dir()]),
-        ("file", [entry.name for entry in entries if not entry.is_dir()]),
+        ("folder", [f"{name}/" for name in folders]),
+        ("file", [name for name in found if name not in folders]),
     ):
         if names:
             more = ", ..." if len(names) > most else ""
@@ -109,7 +153,7 @@ def inventory(folder: Path, most: int = 8) -> str:
 
 
 def scan(root: Path, folder: str = "", depth: int = 0) -> list[File]:
-    """List the files of a folder, those whose names begin with a dot left out.
+    """List what stands in a folder, names that begin with a dot left out.
 
     Parameters
     ----------
@@ -124,52 +168,124 @@ def scan(root: Path, folder: str = "", depth: int = 0) -> list[File]:
     Returns
     -------
     list of File
-        Sorted by path, as text.
+        Sorted by path, as text. Whatever is no file, and what cannot be
+        reached, stands there with a reason.
     """
     found = []
 
     def walk(folder: str, depth: int) -> None:
         prefix = f"{folder}/" if folder else ""
-        with os.scandir(os.path.join(root, folder)) as entries:
-            for entry in entries:
-                if entry.name.startswith("."):
-                    continue
-                path = prefix + entry.name
-                if entry.is_dir():
-                    if depth:
-                        walk(path, depth - 1)
-                    else:
-                        found.append(File(f"{path}/", 0, 0))
-                    continue
-                try:
-                    status = entry.stat()
-                except OSError:  # a link to nowhere: reading it will say so
-                    found.append(File(path, 0, 0))
-                else:
-                    found.append(File(path, status.st_size, status.st_mtime_ns))
+        where = os.path.join(root, folder)
+        try:
+            with os.scandir(where) as opened:
+                entries = sorted(opened, key=lambda entry: entry.name)
+        except OSError as error:
+            found.append(File(prefix or "./", why=_reason(error)))
+            return
+        seen = {}
+        for entry in entries:
+            if entry.name.startswith("."):
+                continue
+            path = prefix + entry.name
+            try:
+                status = entry.stat()
+            except OSError as error:
+                found.append(File(path, why=_reason(error)))
+                continue
+            if not stat.S_ISDIR(status.st_mode):
+                why = files.no_file(status.st_mode)
+                found.append(File(path, status.st_size, status.st_mtime_ns, why))
+            elif entry.is_symlink() and (why := _led_astray(where, entry.path, seen)):
+                found.append(File(path, why=why))
+            elif depth:
+                walk(path, depth - 1)
+            else:
+                found.append(File(f"{path}/"))
 
     walk(folder, depth)
     found.sort()
     return found
 
 
-def folders(root: Path, folder: str = "") -> list[str]:
-    """Names of the folders in a folder in natural order, hidden ones left out."""
-    with os.scandir(os.path.join(root, folder)) as entries:
-        names = [e.name for e in entries if not e.name.startswith(".") and e.is_dir()]
-    return sorted(names, key=natural)
+def _reason(error: OSError) -> str:
+    if error.errno == errno.ELOOP:
+        return "a link that leads in a circle"
+    if error.errno == errno.ENOENT:
+        return "a link that leads to nothing"
+    return error.strerror
+
+
+def _led_astray(where: str, link: str, seen: dict[str, str]) -> str:
+    """Say why a link to a folder is not followed: what it leads to is read already."""
+    here, target = os.path.realpath(where), os.path.realpath(link)
+    if f"{here}/".startswith(f"{target}/"):
+        return "a link back to a folder that it lies in"
+    first = seen.setdefault(target, os.path.basename(link))
+    inside, name = os.path.split(target)
+    if inside == here and not name.startswith("."):
+        first = name
+    return "" if first == os.path.basename(link) else f"a link to what is read as {first}"
+
+
+def folders(listed: Sequence[File]) -> list[str]:
+    """Take the names of the folders out of what `scan` found."""
+    paths = [file.path[:-1] for file in listed if file.path.endswith("/") and not file.why]
+    return [path.rpartition("/")[2] for path in paths]
+
+
+def people(names: Sequence[str]) -> dict[str, list[str]]:
+    """Find out whose each folder is.
+
+    Folders whose names are the same text, written with composed letters and
+    with accents of their own, are one person's.
+
+    Parameters
+    ----------
+    names : sequence of str
+        Names of the people's folders.
+
+    Returns
+    -------
+    dict
+        Name of each person, in natural order, to the folders.
+
+    Raises
+    ------
+    ValueError
+        If two names look the same and are not: the message names both.
+        Capital letters are a difference that can be seen.
+    """
+    of = {}
+    for name in sorted(names, key=natural):
+        of.setdefault(unicodedata.normalize("NFC", name), []).append(name)
+    first = {}
+    for name in of:
+        other = first.setdefault(alike(name), name)
+        if other != name:
+            raise ValueError(
+                f"Two people have names that look alike: {ascii(other)} and {ascii(name)}. If they "
+                "are one person, put all photos into one folder. If not, give one another name"
+            )
+    return of
+
+
+def alike(name: str) -> str:
+    """Reduce a name to what can be seen of it: names that look the same become the same text."""
+    text = unicodedata.normalize("NFKC", readable(name).translate(_LATIN))
+    text = "".join(sign for sign in text if unicodedata.category(sign) != "Cf")
+    return " ".join(_UNSEEN.sub("", text).split())
 
 
 def natural(name: str) -> list:
-    """Sort key by which frame 9 comes before frame 10."""
-    parts = re.split(r"(\d+)", name)
+    """Sort key by which frame 9 comes before frame 10, however its letters are written."""
+    parts = re.split(r"(\d+)", unicodedata.normalize("NFC", name))
     return [int(part) if place % 2 else part.casefold() for place, part in enumerate(parts)]
 
 
-def readable(name: str) -> str:
+def readable(name: str | Path) -> str:
     """Turn a file's name into text that can be printed and compared, whatever system wrote it."""
-    text = name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
-    return unicodedata.normalize("NFC", text)
+    text = str(name).encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    return _UNPRINTABLE.sub("\ufffd", unicodedata.normalize("NFC", text))
 
 
 def first_people(names: Sequence[str], people: int | None) -> Sequence[str]:
@@ -227,52 +343,16 @@ def prepare(
         If more than a tenth of the photos are bad: the message names them.
     """
     key = _key(read, (VERSION, name, str(root), size, sorted(options.items())))
-    return keep(name, f"{size}-{key}", lambda folder: _write(folder, root, find(), size, layout))
-
-
-def keep(name: str, key: str, write: Callable[[Path], None]) -> FaceSet:
-    """Open a FaceSet from the cache, or write it there first.
-
-    Parameters
-    ----------
-    name : str
-        Name of the FaceSet.
-    key : str
-        Tells it from others of that name.
-    write : callable
-        Makes the folder: a ``.npy`` of each field of a FaceSet but the name.
-
-    Returns
-    -------
-    FaceSet
-        Its images are read-only and memory-mapped.
-    """
-    words = re.sub(r"[^A-Za-z0-9._-]+", "-", name)[:40].strip("-.")
-    folder = files.home() / "build" / "cache" / f"{words}-{key}"
-    try:
-        return _open(name, folder)
-    except FileNotFoundError:
-        shutil.rmtree(folder, ignore_errors=True)
-    except (ValueError, OSError):  # damaged from outside: made anew
-        shutil.rmtree(folder)
-    write(folder)
-    return _open(name, folder)
+    return cache.keep(
+        name, f"{size}-{key}", lambda folder: _write(folder, root, find(), size, layout)
+    )
 
 
 def _key(read: Sequence[File], options: tuple) -> str:
     digest = hashlib.blake2b(repr(options).encode(), digest_size=12)
-    lines = "\n".join([f"{path}\0{length}\0{time}" for path, length, time in read])
+    lines = "\n".join([f"{path}\0{size}\0{time}\0{why}" for path, size, time, why in read])
     digest.update(lines.encode("utf-8", "surrogateescape"))
     return digest.hexdigest()
-
-
-def _open(name: str, folder: Path) -> FaceSet:
-    def array(field: str) -> np.ndarray:
-        mapped = np.load(folder / f"{field}.npy", mmap_mode="r", allow_pickle=False)
-        return mapped.view(np.ndarray)  # memmap's own indexing is slower
-
-    fields = ("images", "person", "names", "pose", "origin", "series", "front", "skipped")
-    return FaceSet.from_arrays({"name": np.array(name)} | {field: array(field) for field in fields})
 
 
 def _write(folder: Path, root: Path, found: Found, size: int, layout: str) -> None:
@@ -281,43 +361,53 @@ def _write(folder: Path, root: Path, found: Found, size: int, layout: str) -> No
 
     photos = found.photos
     if not photos:
-        raise wrong_layout(root, layout)
-    begin = time.perf_counter()
-    pixels, failed = images.read_all(
-        root, [photo.path for photo in photos], size, [photo.crop for photo in photos]
-    )
-    seconds = time.perf_counter() - begin
-    bad = [row for row in failed if not isinstance(failed[row], images.NoFace)]
-    if len(bad) > BAD * len(photos):
-        raise _too_many_bad(root, photos, {row: failed[row] for row in sorted(bad)})
-    good = [row for row in range(len(photos)) if row not in failed]
-    if not good:
-        raise FileNotFoundError(
-            f"No face was found in any of the {len(photos)} photos in {root}. "
-            "Crop the photos to the faces, and load them without crop"
+        raise wrong_layout(root, layout, found.skipped)
+    needed = len(photos) * size * size
+    with cache.filling(folder, needed) as part, open(part / "images.npy", "w+b") as out:
+        files.reserve(out, needed + 128)  # a full disk is known before all is read
+        begin = time.perf_counter()
+        pixels, failed = images.read_all(
+            root, [photo.path for photo in photos], size, [photo.crop for photo in photos]
         )
-    if failed:
-        for place, row in enumerate(good):  # in place: a copy would take the memory twice
-            pixels[place] = pixels[row]
-    with files.new_folder(folder) as part:
-        np.save(part / "images.npy", pixels[: len(good)])
+        seconds = time.perf_counter() - begin
+        good = _good(root, found, failed)
+        if failed:
+            for place, row in enumerate(good):  # in place: a copy would take the memory twice
+                pixels[place] = pixels[row]
+        np.lib.format.write_array(out, pixels[: len(good)], allow_pickle=False)
+        out.truncate()
         del pixels  # before the rest is made, which is large too
-        for field, array in _tables(found, good, failed).items():
-            np.save(part / f"{field}.npy", array, allow_pickle=False)
+        cache.save(part, _tables(found, good, failed))
     rate = len(photos) / seconds
     print(f"Read {len(photos):,} photos in {seconds:.1f} s ({rate:,.0f} a second).", flush=True)
 
 
-def _too_many_bad(root: Path, photos: Sequence[Photo], bad: dict[int, Exception]) -> ValueError:
-    listed = [f"\n  {photos[row].path}: {error}" for row, error in bad.items()]
-    if len(listed) > 10:
-        listed[10:] = [f"\n  ... and {len(listed) - 10} more"]
-    return ValueError(
-        readable(
-            f"{len(bad)} of {len(photos)} photos in {root} are bad, more than a tenth:"
-            f"{''.join(listed)}\nMend them or take them away, and run this again"
+def _good(root: Path, found: Found, failed: dict[int, Exception]) -> list[int]:
+    """List the photos that could be used.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there are none.
+    ValueError
+        If more than a tenth of them are bad.
+    """
+    from speculo.images import NoFace
+
+    photos = found.photos
+    reasons = {row: (photos[row].path, str(failed[row])) for row in sorted(failed)}
+    bad = [reasons[row] for row in reasons if not isinstance(failed[row], NoFace)]
+    if len(bad) > BAD * len(photos):
+        raise ValueError(
+            f"{len(bad)} of {len(photos)} photos in {readable(root)} are bad, more than a tenth:"
+            f"{_lines(bad)}\nMend them or take them away, and run this again"
         )
-    )
+    if len(failed) == len(photos):
+        raise FileNotFoundError(
+            f"No face was found in any of the {len(photos)} photos in {readable(root)}. Crop the "
+            f"photos to the faces, and load them without crop{_not_read([*bad, *found.skipped])}"
+        )
+    return [row for row in range(len(photos)) if row not in failed]
 
 
 def _tables(found: Found, good: list[int], failed: dict[int, Exception]) -> dict[str, np.ndarray]:

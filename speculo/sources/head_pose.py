@@ -9,7 +9,7 @@ Robust Detection of Salient Facial Features", Pointing 2004. See
 import re
 from pathlib import Path
 
-from speculo import prepared
+from speculo import files, prepared
 from speculo.faces import FaceSet
 
 LAYOUT = """\
@@ -26,7 +26,14 @@ LAYOUT = """\
 
 FRONT = "Front"
 
-_NAME = re.compile(r"person(?:ne)?(\d\d)([12])(\d\d)([+-]\d+)([+-]\d+)\.jpe?g", re.IGNORECASE)
+_FAR = 100_000  # pixels: no photo is as wide
+
+_JPEG = (".jpg", ".jpeg")
+
+_PERSON = re.compile(r"person(?:ne)?(\d\d)", re.IGNORECASE | re.ASCII)
+_NAME = re.compile(
+    r"person(?:ne)?(\d\d)([12])(\d\d)([+-]\d+)([+-]\d+)\.jpe?g", re.IGNORECASE | re.ASCII
+)
 
 
 def load(path: str | Path, size: int = 32, people: int | None = None) -> FaceSet:
@@ -60,22 +67,27 @@ def load(path: str | Path, size: int = 32, people: int | None = None) -> FaceSet
         photos are bad.
     """
     root = prepared.find_folder(path, LAYOUT)
-    every = prepared.folders(root)
-    persons = [name for name in every if re.fullmatch(r"person(ne)?\d\d", name, re.IGNORECASE)]
+    top = prepared.scan(root)
+    persons, others = {}, []  # number of each person to the folders, and what else there is
+    for name in prepared.folders(top):
+        if match := _PERSON.fullmatch(name):
+            persons.setdefault(match[1], []).append(name)
+        elif name != FRONT:
+            others.append(prepared.File(f"{name}/"))
+    others += [file for file in top if file.why or file.path.lower().endswith(_JPEG)]
     if not persons:
-        raise prepared.wrong_layout(root, LAYOUT)
-    chosen = prepared.first_people(persons, people)
-    inside = [file for name in chosen for file in prepared.scan(root, name)]
-    fronts = prepared.scan(root, FRONT) if FRONT in every else []
-    numbers = {name[-2:] for name in chosen}
+        raise prepared.wrong_layout(root, LAYOUT, _beside(others))
+    chosen = prepared.first_people(sorted(persons), people)
+    inside = [f for number in chosen for name in persons[number] for f in prepared.scan(root, name)]
+    fronts = prepared.scan(root, FRONT) if FRONT in prepared.folders(top) else []
     # Of Front only the files of the people who are asked for.
-    fronts = [file for file in fronts if (it := _match(file)) and it[1] in numbers]
+    fronts = [file for file in fronts if (it := _match(file)) and it[1] in chosen]
 
     return prepared.prepare(
         "head-pose",
         root,
-        [*inside, *fronts],
-        lambda: _find(root, inside, fronts),
+        [*others, *inside, *fronts],
+        lambda: _find(root, others, inside, fronts),
         size=size,
         layout=LAYOUT,
     )
@@ -85,8 +97,20 @@ def _match(file: prepared.File) -> re.Match | None:
     return _NAME.fullmatch(file.path.rpartition("/")[2])
 
 
-def _find(root: Path, inside: list[prepared.File], fronts: list[prepared.File]) -> prepared.Found:
-    photos, skipped = {}, []
+def _beside(others: list[prepared.File]) -> list[tuple[str, str]]:
+    return [(file.path, file.why or "it is not in a folder like Person01") for file in others]
+
+
+def _find(
+    root: Path,
+    others: list[prepared.File],
+    inside: list[prepared.File],
+    fronts: list[prepared.File],
+) -> prepared.Found:
+    photos = {}
+    skipped = _beside(others)
+    skipped += [(file.path, file.why) for file in [*inside, *fronts] if file.why]
+    inside, fronts = ([file for file in each if not file.why] for each in (inside, fronts))
     chosen = {_match(file).groups() for file in fronts}
     # A photo in Front is a copy of one of the person's; it is read if that one is missing.
     for file in [*inside, *fronts]:
@@ -96,6 +120,9 @@ def _find(root: Path, inside: list[prepared.File], fronts: list[prepared.File]) 
                 skipped.append((file.path, "its name does not say person, series, tilt and pan"))
             continue
         if match.groups() in photos:
+            if file in inside:
+                first = photos[match.groups()].path
+                skipped.append((file.path, f"its name says the same as that of {first}"))
             continue
         person, series, _, tilt, pan = match.groups()
         try:
@@ -118,10 +145,17 @@ def _face_box(photo: Path) -> tuple[float, float, float, float]:
     """Left, top, right and bottom of the face, from the text file beside a photo."""
     text = photo.with_suffix(".txt")
     try:
-        lines = text.read_text(encoding="utf-8", errors="replace").splitlines()
+        with files.open_file(text) as file:
+            lines = file.read(4096).decode(errors="replace").splitlines()
         x, y, width, height = (float(line) for line in lines[3:7])
+        if not (abs(x) < _FAR and abs(y) < _FAR and 0 < width < _FAR and 0 < height < _FAR):
+            raise ValueError
     except FileNotFoundError:
         raise ValueError(f"{text.name}, which says where the face is, is missing") from None
+    except OSError as error:
+        raise ValueError(
+            f"{text.name}, which says where the face is, cannot be read: {error.strerror}"
+        ) from None
     except ValueError:
         raise ValueError(f"{text.name} does not say where the face is in lines 4 to 7") from None
     return x - width / 2, y - height / 2, x + width / 2, y + height / 2

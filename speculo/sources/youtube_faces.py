@@ -6,13 +6,12 @@ CVPR 2011. See ``data/README.md``.
 """
 
 import re
-import zlib
 from collections import defaultdict
 from pathlib import Path
 
 import numpy as np
 
-from speculo import checks, prepared
+from speculo import checks, files, prepared
 from speculo.faces import FaceSet, angle_from_front
 
 LAYOUT = """\
@@ -26,6 +25,8 @@ LAYOUT = """\
       headorient_apirun_Aaron_Eckhart_0.mat
       ..."""
 
+IMAGES, POSES = "aligned_images_DB", "headpose_DB"
+
 MIDDLE = 1 / 2.2
 """Share of each side that the face takes: the database's own crop is so much wider."""
 
@@ -33,7 +34,11 @@ ANGLES = (0, 1, 2)
 """Rows of ``headpose`` that are yaw, pitch and roll. The database does not name its rows: this
 order is an assumption. Which frame is the front does not depend on it."""
 
-_FRAME = re.compile(r"aligned_detect_\d+\.(\d+)\.jpe?g", re.IGNORECASE)
+_FRAME = re.compile(r"aligned_detect_\d+\.(\d+)\.jpe?g", re.IGNORECASE | re.ASCII)
+
+_JPEG = (".jpg", ".jpeg")
+
+_NO_FRAME = "it is not a frame: aligned_detect_VIDEO.FRAME.jpg"
 
 
 def load(
@@ -72,66 +77,89 @@ def load(
     if frames is not None:
         frames = checks.whole_number("frames", frames, otherwise="None for all")
     root = prepared.find_folder(path, LAYOUT)
-    every = prepared.folders(root)
-    persons = prepared.folders(root, "aligned_images_DB") if "aligned_images_DB" in every else []
+    top = prepared.scan(root)
+    every = prepared.folders(top)
+    others = [file for file in top if file.why or file.path.lower().endswith(_JPEG)]
+    within = prepared.scan(root, IMAGES) if IMAGES in every else []
+    others += [file for file in within if file.why or not file.path.endswith("/")]
+    persons = prepared.people(prepared.folders(within))
     if not persons:
-        raise prepared.wrong_layout(root, LAYOUT)
-    chosen = prepared.first_people(persons, people)
-    inside = [
-        file for name in chosen for file in prepared.scan(root, f"aligned_images_DB/{name}", 1)
-    ]
-    poses = prepared.scan(root, "headpose_DB") if "headpose_DB" in every else []
+        raise prepared.wrong_layout(root, LAYOUT, _beside(others))
+    inside = {
+        name: [file for own in persons[name] for file in prepared.scan(root, f"{IMAGES}/{own}", 1)]
+        for name in prepared.first_people(list(persons), people)
+    }
+    poses = prepared.scan(root, POSES) if POSES in every else []
     return prepared.prepare(
         "youtube-faces",
         root,
-        [*inside, *poses],
-        lambda: _find(root, inside, frames),
+        [*others, *(file for each in inside.values() for file in each), *poses],
+        lambda: _find(root, others, inside, poses, frames),
         size=size,
         layout=LAYOUT,
         frames=frames,
     )
 
 
-def _find(root: Path, inside: list[prepared.File], limit: int | None) -> prepared.Found:
-    videos, photos, skipped = defaultdict(list), [], []
-    for file in inside:
-        match = _FRAME.fullmatch(file.path.rpartition("/")[2])
-        if match and file.path.count("/") == 3:
-            _, person, video, _ = file.path.split("/")
-            videos[person, video].append((int(match[1]), file.path))
-        else:
-            skipped.append((file.path, "it is not a frame: aligned_detect_VIDEO.FRAME.jpg"))
-    for person, video in sorted(videos, key=lambda key: [prepared.natural(part) for part in key]):
-        paths = [path for _, path in sorted(videos[person, video])]
-        poses = np.full((len(paths), 3), np.nan)
-        mat = f"headpose_DB/headorient_apirun_{person}_{video}.mat"
-        try:
-            poses = _read_poses(root / mat, len(paths))
-        except ValueError as error:
-            skipped.append((mat, f"{error}: this video's poses are taken as unknown"))
-        kept = _spread(angle_from_front(poses), limit)
-        photos += [
-            prepared.Photo(paths[at], person, video, tuple(poses[at].tolist()), MIDDLE)
-            for at in kept
-        ]
+def _beside(others: list[prepared.File]) -> list[tuple[str, str]]:
+    return [(file.path, file.why or "it lies beside the people's folders") for file in others]
+
+
+def _find(
+    root: Path,
+    others: list[prepared.File],
+    inside: dict[str, list[prepared.File]],
+    poses: list[prepared.File],
+    limit: int | None,
+) -> prepared.Found:
+    photos, skipped = [], _beside(others)
+    known = {prepared.readable(file.path): file for file in poses}
+    for name, listed in inside.items():
+        videos = defaultdict(list)
+        for file in listed:
+            match = _FRAME.fullmatch(file.path.rpartition("/")[2])
+            if match and file.path.count("/") == 3 and not file.why:
+                videos[file.path.rpartition("/")[0]].append((int(match[1]), file.path))
+            else:
+                skipped.append((file.path, file.why or _NO_FRAME))
+        if not videos:
+            skipped.append((name, "no frame in it can be read, so the person is left out"))
+        for video in sorted(videos, key=prepared.natural):
+            paths = [path for _, path in sorted(videos[video])]
+            angles = np.full((len(paths), 3), np.nan)
+            _, person, number = video.split("/")
+            mat = f"{POSES}/headorient_apirun_{person}_{number}.mat"
+            try:
+                angles = _read_poses(root, known.get(prepared.readable(mat)), len(paths))
+            except ValueError as error:
+                skipped.append((mat, f"{error}: this video's poses are taken as unknown"))
+            photos += [
+                prepared.Photo(paths[at], name, video, tuple(angles[at].tolist()), MIDDLE)
+                for at in _spread(angle_from_front(angles), limit)
+            ]
     return prepared.Found(photos, skipped)
 
 
-def _read_poses(path: Path, frames: int) -> np.ndarray:
+def _read_poses(root: Path, file: prepared.File | None, frames: int) -> np.ndarray:
     """Yaw, pitch and roll of each frame, frames in the order of their numbers."""
     from scipy.io import loadmat
-    from scipy.io.matlab import MatReadError
 
+    if file is None:
+        raise ValueError("the file is missing")
+    if file.why:
+        raise ValueError(file.why)
     try:
-        poses = np.asarray(loadmat(path)["headpose"], dtype=np.float64)
-    except FileNotFoundError:
-        raise ValueError("the file is missing") from None
+        with files.open_file(root / file.path) as opened:
+            found = loadmat(opened, variable_names=["headpose"])
+        poses = np.asarray(found["headpose"], dtype=np.float64)
     except KeyError:
         raise ValueError("it holds no headpose") from None
-    except (OSError, ValueError, TypeError, NotImplementedError, MatReadError, zlib.error) as error:
-        raise ValueError(f"it cannot be read ({error})") from error
+    except Exception as error:  # damage makes SciPy stumble in a dozen ways
+        raise ValueError(f"it cannot be read ({error or type(error).__name__})") from error
     if poses.shape != (3, frames):
         raise ValueError(f"headpose has shape {poses.shape}, expected (3, {frames} frames)")
+    if np.isinf(poses).any() or (np.abs(poses) > 360).any():
+        raise ValueError("headpose holds angles of more than 360 degrees")
     return poses[list(ANGLES)].T
 
 

@@ -10,8 +10,11 @@ puts all of it under a light.
 """
 
 import hashlib
+import os
+import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
@@ -19,7 +22,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from speculo import checks, files, prepared
+from speculo import cache, checks, files
 from speculo.cpu import cores
 from speculo.faces import LARGEST, FaceSet
 from speculo.progress import Progress
@@ -84,6 +87,10 @@ def load(
     ------
     ValueError
         If `level` is unknown, `people` is below 1, `photos` below 2, or `seed` below 0.
+    OSError
+        If the disk is full or cannot be written to.
+    RuntimeError
+        If a process that draws was ended from outside.
     """
     checks.choice("level", level, LEVELS)
     people = checks.whole_number("people", PEOPLE if people is None else people, 1, MOST)
@@ -91,7 +98,7 @@ def load(
     seed = checks.seed("seed", seed)
     made_of = f"{VERSION} {_digest()} {people} {photos} {seed}".encode()
     key = f"{size}-{hashlib.blake2b(made_of, digest_size=12).hexdigest()}"
-    return prepared.keep(
+    return cache.keep(
         f"heads-{level}", key, lambda folder: _write(folder, size, people, photos, level, seed)
     )
 
@@ -245,57 +252,99 @@ def _bytes(image: np.ndarray) -> np.ndarray:
 
 def _write(folder: Path, size: int, people: int, photos: int, level: str, seed: int) -> None:
     """Draw everything into a folder of the cache, on all cores, a few people at a time."""
-    from joblib import Parallel, delayed
-
     count = people * photos
     begin = time.perf_counter()
-    with files.new_folder(folder) as part:
-        for name, kind, shape in (
-            ("images", np.uint8, (count, size, size)),
-            ("pose", np.float32, (count, 3)),
-        ):
-            np.lib.format.open_memmap(part / f"{name}.npy", "w+", kind, shape).flush()
-        person_of = np.repeat(np.arange(people, dtype=np.int32), photos)
-        names = np.array([person_name(number) for number in range(people)])
-        places = np.array([f"/{place}" for place in range(photos)])
-        tables = {
-            "person": person_of,
-            "names": names,
-            "origin": np.char.add(names[person_of], np.tile(places, people)),
-            "series": person_of,
-            "front": person_of.astype(np.int64) * photos,
-            "skipped": np.empty((0, 2), dtype="U1"),
-        }
-        for name, array in tables.items():
-            np.save(part / f"{name}.npy", array, allow_pickle=False)
-        starts = range(0, people, _CHUNK)
-        work = Parallel(n_jobs=min(cores(), len(starts)), return_as="generator_unordered")
+    asset.read()  # if it is damaged, that is said here and not by another process
+    person_of = np.repeat(np.arange(people, dtype=np.int32), photos)
+    names = np.array([person_name(number) for number in range(people)])
+    places = np.array([f"/{place}" for place in range(photos)])
+    tables = {
+        "person": person_of,
+        "names": names,
+        "origin": np.char.add(names[person_of], np.tile(places, people)),
+        "series": person_of,
+        "front": person_of.astype(np.int64) * photos,
+        "skipped": np.empty((0, 2), dtype="U1"),
+    }
+    pose = np.empty((count, 3), dtype=np.float32)
+    drawn = count * size * size
+    needed = drawn + pose.nbytes + sum(table.nbytes for table in tables.values())
+    with (
+        cache.filling(folder, needed) as part,
+        open(part / "images.npy", "w+b") as out,
+        Progress(unit="img") as progress,
+    ):
+        files.reserve(out, drawn + 128)
+        np.lib.format.write_array_header_1_0(
+            out, {"descr": "|u1", "fortran_order": False, "shape": (count, size, size)}
+        )
         done = 0
-        with Progress(unit="img") as progress:
-            for drawn in work(
-                delayed(_draw_people)(
-                    part, start, min(start + _CHUNK, people), size, photos, level, seed
-                )
-                for start in starts
-            ):
-                done += drawn
-                progress.update(done, count, time.perf_counter() - begin, "Drawing heads")
+        for images, poses in _draw_all(people, size, photos, level, seed):
+            out.write(images.data)  # they come in their order
+            pose[done : done + len(images)] = poses
+            done += len(images)
+            progress.update(done, count, time.perf_counter() - begin, "Drawing heads")
+        out.truncate()
+        cache.save(part, tables | {"pose": pose})
     seconds = time.perf_counter() - begin
     print(f"Drew {count:,} heads in {seconds:.1f} s ({count / seconds:,.0f} a second).", flush=True)
 
 
+def _draw_all(
+    people: int, size: int, photos: int, level: str, seed: int
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Draw people in other processes, a few at a time, and hand out their pictures and poses."""
+    from joblib import Parallel, delayed
+
+    starts = range(0, people, _CHUNK)
+    work = Parallel(
+        n_jobs=min(cores(), len(starts)),
+        return_as="generator",
+        initializer=_end_with,
+        initargs=(os.getpid(),),
+    )
+    try:
+        yield from work(
+            delayed(_draw_people)(start, min(start + _CHUNK, people), size, photos, level, seed)
+            for start in starts
+        )
+    except BrokenProcessPool as error:
+        raise RuntimeError(
+            "A process that draws heads was ended from outside, most often because memory was short. "
+            "Nothing half-drawn is kept. Make room, and run this again"
+        ) from error
+
+
+def _end_with(parent: int) -> None:
+    """Let this process end when the one that started it is gone, however that was ended."""
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(0.5)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
 def _draw_people(
-    folder: Path, first: int, last: int, size: int, photos: int, level: str, seed: int
-) -> int:
-    """Draw some people into their places in the files. Returns the number of pictures."""
-    images = np.load(folder / "images.npy", mmap_mode="r+", allow_pickle=False)
-    poses = np.load(folder / "pose.npy", mmap_mode="r+", allow_pickle=False)
+    first: int, last: int, size: int, photos: int, level: str, seed: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Draw some people.
+
+    Returns
+    -------
+    tuple of numpy.ndarray
+        uint8 (n, size, size), and float32 (n, 3): yaw, pitch, roll.
+    """
+    count = (last - first) * photos
+    images = np.empty((count, size, size), dtype=np.uint8)
+    poses = np.empty((count, 3), dtype=np.float32)
     for number in range(first, last):
         head = draw.prepare(person.sample(number, seed))
         for place in range(photos):
-            row = number * photos + place
+            row = (number - first) * photos + place
             images[row], poses[row] = snapshot(head, place, level, size)
-    return (last - first) * photos
+    return images, poses
 
 
 def snapshot(

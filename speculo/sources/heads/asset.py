@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from scipy import ndimage, sparse
 
+from speculo import files
 from speculo.sources.heads import raster
 
 PATH = Path(__file__).with_name("heads.npz")
@@ -87,9 +88,19 @@ class Asset:
 
 @cache
 def read() -> Asset:
-    """Read the asset. It takes a fifth of a second, once in a process."""
-    with np.load(PATH, allow_pickle=False) as stored:
-        arrays = {name: stored[name] for name in stored}
+    """Read the asset. It takes a fifth of a second, once in a process.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        If it is missing or damaged.
+    """
+    try:
+        arrays = files.read_arrays(PATH)
+    except (FileNotFoundError, ValueError) as error:
+        raise type(error)(
+            f"{error}. It comes with the book: get it again (git checkout {files.shown(PATH)})"
+        ) from error
     base = arrays["base"] * UNIT
     triangles = arrays["triangles"].astype(np.intp)
     parts = arrays["parts"]

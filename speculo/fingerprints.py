@@ -11,9 +11,8 @@ from speculo.backend import keras
 METRICS = ("l2", "cosine")
 """Distances between fingerprints: Euclidean, and 1 minus the cosine of the angle."""
 
-
 MOST_DISTANCES = 2**30
-"""Distances that are measured at once, at most: 4 GiB, and as much again on the way."""
+"""Distances that are given at once, at most: 4 GiB."""
 
 _PIECE = 2**19  # numbers in a piece of the gallery: small enough for the cache of a processor
 
@@ -90,12 +89,13 @@ def distances(queries: np.ndarray, gallery: np.ndarray, metric: str = "cosine") 
         if a number is not finite, or if there are more than a billion distances.
     """
     queries, gallery = _checked(queries, gallery, metric)
-    if len(queries) * len(gallery) > MOST_DISTANCES:
-        raise ValueError(
-            f"queries and gallery have {len(queries):,} and {len(gallery):,} fingerprints, expected "
-            f"at most {MOST_DISTANCES:,} distances: ask fingerprints.nearest for the nearest ones"
-        )
-    return _distances(queries, gallery, metric)
+    _refuse_too_many(len(queries), len(gallery), "ask fingerprints.nearest for the nearest ones")
+    every = np.empty((len(queries), len(gallery)), dtype=np.float32)
+    step = max(2**24 // len(gallery), 64)  # rows at a time, as they are of float64 on the way
+    for start in range(0, len(queries), step):
+        rows = slice(start, start + step)
+        every[rows] = _distances(queries[rows], gallery, metric)
+    return every
 
 
 def nearest(
@@ -126,10 +126,12 @@ def nearest(
     ------
     ValueError
         If there is no such metric, if a side is empty, if their widths differ,
-        if a number is not finite, or if `count` is below 1.
+        if a number is not finite, if `count` is below 1, or if a billion
+        distances would be given.
     """
     queries, gallery = _checked(queries, gallery, metric)
     count = min(checks.whole_number("count", count), len(gallery))
+    _refuse_too_many(len(queries), count, "ask for fewer, or for some of the queries at a time")
     index = np.zeros((len(queries), count), dtype=np.int64)
     best = np.full((len(queries), count), np.inf, dtype=np.float32)
     tall = min(max(_PIECE // gallery.shape[1], 512), 8192)
@@ -178,6 +180,14 @@ def _checked(
     checks.choice("metric", metric, METRICS)
     gallery = checks.rows("gallery", gallery)
     return checks.rows("queries", queries, gallery.shape[1]), gallery
+
+
+def _refuse_too_many(rows: int, columns: int, instead: str) -> None:
+    if rows * columns > MOST_DISTANCES:
+        raise ValueError(
+            f"{rows:,} queries with {columns:,} distances each are too many, "
+            f"expected {MOST_DISTANCES:,} in all at most: {instead}"
+        )
 
 
 def _distances(queries: np.ndarray, gallery: np.ndarray, metric: str) -> np.ndarray:

@@ -131,8 +131,10 @@ def test_what_cannot_be_searched_is_named(vectors):
         with pytest.raises(ValueError, match="count is .*, expected a whole number from 1 up"):
             fingerprints.nearest(vectors, vectors, count)
     many = np.broadcast_to(vectors[:1], (40_000, 6))
-    with pytest.raises(ValueError, match="40,000 and 40,000 .* ask fingerprints.nearest"):
+    with pytest.raises(ValueError, match="40,000 queries with 40,000 .* ask fingerprints.nearest"):
         fingerprints.distances(many, many)
+    with pytest.raises(ValueError, match="40,000 queries with 30,000 .* ask for fewer"):
+        fingerprints.nearest(many, many, 30_000)
 
 
 def test_main_directions_are_those_of_the_spread(vectors):

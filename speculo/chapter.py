@@ -14,6 +14,8 @@ from IPython import get_ipython
 from IPython.core.interactiveshell import InteractiveShell
 from pandas.io.formats.style import Styler
 
+from speculo import checks
+
 INJECTED = "# Parameters\n"
 """How papermill begins the cell that it puts below the cell of parameters."""
 
@@ -65,27 +67,24 @@ def _check(cells: list[str]) -> None:
         if not cell.startswith(INJECTED):
             known |= _assigned(cell)
             continue
-        given = _assigned(cell)
-        unknown = [name for name in given if name not in known and "PAPERMILL_" not in name]
-        for name in unknown:
-            near = difflib.get_close_matches(name, known, n=1)
-            meant = f" Did you mean {near[0]!r}?" if near else ""
-            raise ValueError(
-                f"This chapter has no parameter {name!r}.{meant} It has: {', '.join(known)}"
-            )
-        for name in given.keys() & known.keys():
-            _check_type(name, given[name], known[name])
+        for name, value in _assigned(cell).items():
+            if name in known:
+                _check_type(name, value, known[name])
+            elif not name.startswith("PAPERMILL_"):  # its own, if it is asked to tell its paths
+                near = difflib.get_close_matches(name, known, n=1)
+                meant = f" Did you mean {near[0]!r}?" if near else ""
+                raise ValueError(
+                    f"This chapter has no parameter {name!r}.{meant} It has: {', '.join(known)}"
+                )
 
 
 def _check_type(name: str, given: object, default: object) -> None:
     """Refuse a value of another type than the default's. A default of None has none."""
     if default is None or ... in (given, default):
         return
-    wanted = (float, int) if isinstance(default, float) else type(default)
-    if not isinstance(given, wanted) or isinstance(given, bool) != isinstance(default, bool):
-        raise ValueError(
-            f"The parameter {name} is {given!r}, expected {type(default).__name__}, such as {default!r}"
-        )
+    allowed = (float, int) if isinstance(default, float) else type(default)
+    if not isinstance(given, allowed) or isinstance(given, bool) != isinstance(default, bool):
+        raise checks.wrong(name, given, f"{type(default).__name__}, such as {default!r}")
 
 
 def _assigned(cell: str) -> dict[str, object]:

@@ -116,10 +116,11 @@ def test_tables_show_names_as_text():
     assert "0.12<" in chapter.table(frame, {"error": "{:.2f}"}).to_html()
 
 
-def test_plain_frames_show_names_as_text(monkeypatch):
-    chapter.begin()
+def test_plain_frames_show_names_as_text():
     frame = pd.DataFrame({name: list(NAMES) for name in NAMES}, index=list(NAMES))
-    html = frame._repr_html_()
+    with pd.option_context("display.html.use_mathjax", True):
+        chapter.begin()
+        html = frame._repr_html_()
     assert elements(html) <= IN_TABLES
     assert "mathjax_ignore" in BeautifulSoup(html, "html.parser").table["class"]
 

@@ -280,7 +280,7 @@ benchmark.wide(measured, "rank-1").style.format("{:.1%}")
 
 # %% [markdown]
 # An unchanged input is no answer where light and background change. Kernel ridge regression is the one to beat;
-# chapter 06 does.
+# chapter 07 does.
 
 # %% [markdown]
 # ## What we learned

@@ -180,7 +180,7 @@ print(f"Written to {files.shown(path)}")
 # under its error, and the cells above list the baselines that lie even below this floor.
 # The floor explains why nothing is dark. Why everybody looks the same, this chapter cannot tell: that needs
 # experiments. If you would rather see first what a mended v8 draws, look at the faces in
-# [Mending v8](06_mending_v8.ipynb#Faces).
+# [Mending v8](07_mending_v8.ipynb#Faces).
 #
 # Next: [What went wrong](05_what_went_wrong.ipynb).
 

@@ -534,7 +534,7 @@ table.style
 # above the mean face: what else is missing, the next chapter asks. The length of the fingerprint and the reading of files only cost memory and time.
 # And one thing let all of this pass: a loss with no baseline beside it.
 #
-# Next: [Mending v8](06_mending_v8.ipynb).
+# Next: [Mending v8](07_mending_v8.ipynb).
 
 # %% tags=["metrics"]
 {

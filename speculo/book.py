@@ -198,7 +198,7 @@ def publish() -> None:
     execute(first, first.built, progress_bar=False)
     executed = nbformat.read(first.built, as_version=4)
     nbformat.write(_publishable(first, executed, first.seconds), first.notebook)
-    for architecture in ("v8", "v8-mended-16th"):  # the runs of chapters 03 and 06
+    for architecture in ("v8", "v8-mended-16th"):  # the runs of chapters 03 and 07
         pictures = runs.open(runs.default_name(model.named(architecture), "orl")).path / "img"
         for picture in sorted(pictures.glob("*.png")):
             shutil.copyfile(picture, files.PROJECT / "img" / picture.name)

@@ -195,7 +195,7 @@ V8_MENDED = Mended(
         "shrink": 0.2,
     }
 )
-"""Model 8 with every change that chapter 06 found to help, and the card's own parameters."""
+"""Model 8 with every change that chapter 07 found to help, and the card's own parameters."""
 
 
 V8_MENDED_MANY = replace(

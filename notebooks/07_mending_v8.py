@@ -114,7 +114,7 @@ shown = {"mean face": "mean frontal face", "mirrored ridge": "ridge, mirrored to
 plots.ablation(summary, {label: levels[name] for label, name in shown.items()})
 
 # %% [markdown]
-# **Figure 6.1.** On the left the error as one change is added after the other, from the top down. On the right,
+# **Figure 7.1.** On the left the error as one change is added after the other, from the top down. On the right,
 # what the mended model loses without each of them. A bar to the left is a change that it could do without, on
 # these people. The whiskers are standard deviations over seeds; the dashed lines are predictors without a network.
 
@@ -197,7 +197,7 @@ trained.save_picture(figure, "mended-everybody")
 figure
 
 # %% [markdown]
-# **Figure 6.2.** One photo of each of the people held out, eight where there are as many: none is left out. Compare
+# **Figure 7.2.** One photo of each of the people held out, eight where there are as many: none is left out. Compare
 # the drawings with one another: they are blurred faces, dark where the faces are dark, and no
 # two are the same. Where the front looks unlike the photo, in glasses or expression, the
 # drawing stays near the photo.
@@ -206,7 +206,7 @@ figure
 plots.predictions(split.test, drawn[config.name], title=trained.best_title)
 
 # %% [markdown]
-# **Figure 6.3.** More photos of the same people. What the model draws is smooth: what it cannot know, it
+# **Figure 7.3.** More photos of the same people. What the model draws is smooth: what it cannot know, it
 # averages.
 
 # %%
@@ -255,7 +255,7 @@ Image(
 )
 
 # %% [markdown]
-# **Figure 6.4.** Twenty heads of people whom the mended model has never seen, turned up to 90 degrees. Hair, beard, skin and shape
+# **Figure 7.4.** Twenty heads of people whom the mended model has never seen, turned up to 90 degrees. Hair, beard, skin and shape
 # of the face are mostly those of the person.
 
 # %%
@@ -265,7 +265,7 @@ Image(
 )
 
 # %% [markdown]
-# **Figure 6.5.** The same by v8 as published, as wide as the mended one. With many people it learns where a face is bright. All that is darker than the
+# **Figure 7.5.** The same by v8 as published, as wide as the mended one. With many people it learns where a face is bright. All that is darker than the
 # middle grey stays out of its reach, and with it hair, beards, and whole people.
 #
 # `.venv/bin/python -m speculo.benchmark` compares predictors by how far a head is turned. *Recognised* is the share
@@ -287,7 +287,7 @@ trained.save_picture(figure, "mended-benchmark")
 figure
 
 # %% [markdown]
-# **Figure 6.6.** Left, the errors of six predictors, on a logarithmic scale. v8 as published is worse than one mean face for
+# **Figure 7.6.** Left, the errors of six predictors, on a logarithmic scale. v8 as published is worse than one mean face for
 # all. Right, how many photos are recognised by their drawing; the mean face, which knows nobody, shows what chance does.
 
 # %%
@@ -321,7 +321,7 @@ trained.save_picture(figure, "mended-small")
 figure
 
 # %% [markdown]
-# **Figure 6.7.** All eight people whom it has never seen. It serves two kinds of pictures: on these eight alone, mirrored ridge regression and the
+# **Figure 7.7.** All eight people whom it has never seen. It serves two kinds of pictures: on these eight alone, mirrored ridge regression and the
 # line, which were fitted on nothing but ORL, are better. `.venv/bin/python -m speculo.recording small` trains it again.
 #
 # ## What we learned
@@ -331,7 +331,7 @@ figure
 # must move together, and in the target. On many people the network comes into its own, and draws from the side
 # who was there.
 #
-# Next: [The explorer](07_explorer.ipynb).
+# Next: [The explorer](08_explorer.ipynb).
 
 # %% tags=["metrics"]
 {

@@ -54,7 +54,7 @@ head
 head.figure()
 
 # %% [markdown]
-# **Figure 7.1.** Above, the head as the models see it, what each draws, and the front that is to be drawn. Below,
+# **Figure 8.1.** Above, the head as the models see it, what each draws, and the front that is to be drawn. Below,
 # the error at every yaw, all else unchanged; the line marks the yaw of the faces above. The curve of the
 # *input itself* says how far a face moves away from its own front by turning. A model that understands
 # pose has a flat curve below it; the small model and ridge regression share the merit here, each for some heads.
@@ -72,7 +72,7 @@ one
 one.figure()
 
 # %% [markdown]
-# **Figure 7.2.** A photo, the drawing, the front to be drawn, and the error of each pixel. The bars are the mean squared
+# **Figure 8.2.** A photo, the drawing, the front to be drawn, and the error of each pixel. The bars are the mean squared
 # errors of this one drawing and of the baselines of chapter 04; the smallest stands out.
 
 # %% [markdown]
@@ -88,7 +88,7 @@ epochs
 epochs.figure()
 
 # %% [markdown]
-# **Figure 7.3.** The losses of the run, with a line at the epoch of the slider. Where the run has kept its drawings, and was trained
+# **Figure 8.3.** The losses of the run, with a line at the epoch of the slider. Where the run has kept its drawings, and was trained
 # on a dataset of the menu, they stand above with their photos and fronts.
 
 # %% [markdown]
@@ -106,7 +106,7 @@ two
 two.figure()
 
 # %% [markdown]
-# **Figure 7.4.** First row: the photos of two people at the ends, and what is drawn on the straight way between
+# **Figure 8.4.** First row: the photos of two people at the ends, and what is drawn on the straight way between
 # their fingerprints. Each further row goes along one direction, from three standard deviations below to three above.
 # What changes along a row is what this direction means.
 
@@ -127,7 +127,7 @@ yours
 yours.figure()
 
 # %% [markdown]
-# **Figure 7.5.** Above, the photo with its crop, that crop as the model sees it, and the drawing. Below, the nearest people, with the
+# **Figure 8.5.** Above, the photo with its crop, that crop as the model sees it, and the drawing. Below, the nearest people, with the
 # distance of their fingerprints. Until you choose a photo it is a rendered head.
 
 # %% [markdown]
@@ -144,7 +144,7 @@ side_by_side
 side_by_side.figure()
 
 # %% [markdown]
-# **Figure 7.6.** The same faces, drawn by each run, with its mean squared error on them; below, the test losses of the trainings. A loss is
+# **Figure 8.6.** The same faces, drawn by each run, with its mean squared error on them; below, the test losses of the trainings. A loss is
 # on the run's own test people: compare curves of the same dataset only.
 
 # %% [markdown]

@@ -24,6 +24,7 @@ _ROOMS = (
     "fingerprints",
     "images",
     "model",
+    "notes",
     "pairs",
     "plots",
     "prepared",

@@ -32,6 +32,7 @@ _ROOMS = (
     "images",
     "layers",
     "model",
+    "notes",
     "pairs",
     "plots",
     "prepared",

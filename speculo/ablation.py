@@ -1,6 +1,6 @@
 """Which change to v8 helps: one added after the other, and all but one.
 
-``python -m speculo.ablation`` trains every variant and writes what chapter 06
+``python -m speculo.ablation`` trains every variant and writes what chapter 07
 shows into ``data/recorded/mending``. Choices are made by cross-validation over
 people 1 to 32 of ORL; people 33 to 40 are for ``--final`` alone. A trial that
 stands in the table already is not done again.

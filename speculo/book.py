@@ -243,7 +243,7 @@ def publish() -> None:
     Nothing is executed here but chapter 00, once more, so that it shows this
     run's picture and times.
     """
-    from speculo import model, runs
+    from speculo import runs
 
     _refuse_edited_notebooks()
     for chapter in chapters():
@@ -255,8 +255,8 @@ def publish() -> None:
     first = chapters()[0]
     _execute_or_stop(first, first.name)
     _publish(first, _read(first.built), first.seconds)
-    for architecture in ("v8", "v8-mended-16th"):  # the runs of chapters 03 and 06
-        pictures = runs.open(runs.default_name(model.named(architecture), "orl")).path / "img"
+    for name in ("v8-orl", "v8-mended-16th-orl-last"):  # the runs of chapters 03 and 07
+        pictures = runs.open(name).path / "img"
         for picture in sorted(pictures.glob("*.png")):
             if picture.name in shown_pictures():
                 with files.replacing(files.PROJECT / "img" / picture.name) as part:

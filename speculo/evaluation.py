@@ -132,15 +132,22 @@ def mse(predictions: np.ndarray, targets: np.ndarray) -> float:
 def squared_error(predictions: np.ndarray, pairs: Pairs) -> np.ndarray:
     """Mean squared error of each prediction, on pixels in 0..1.
 
+    Parameters
+    ----------
+    predictions : numpy.ndarray
+        Shape (..., n, height, width, 1): for all of `pairs`, once or several times.
+    pairs : Pairs
+
     Returns
     -------
     numpy.ndarray
-        float64, shape (n,).
+        float64, shape (..., n).
     """
     _check_pairs("pairs", pairs)
     _, targets = pairs.batch()
-    checks.array("predictions", predictions, np.floating, targets.shape)
-    return np.square(predictions - targets, dtype=np.float64).mean(axis=(1, 2, 3))
+    if not isinstance(predictions, np.ndarray) or predictions.shape[-4:] != targets.shape:
+        raise checks.wrong("predictions", predictions, f"drawings of the shape {targets.shape}")
+    return np.square(predictions - targets, dtype=np.float64).mean(axis=(-3, -2, -1))
 
 
 def psnr(mse: float | np.ndarray) -> float | np.ndarray:

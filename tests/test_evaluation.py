@@ -39,6 +39,8 @@ def test_errors_are_means_over_pixels_of_each_pair(few):
     _, targets = few.test.batch()
     assert evaluation.squared_error(targets + 0.1, few.test) == pytest.approx(0.01, rel=1e-4)
     assert evaluation.squared_error(targets, few.test).shape == (len(few.test),)
+    twice = evaluation.squared_error(np.stack([targets, targets + 0.1]), few.test)
+    assert twice.mean(axis=-1) == pytest.approx([0, 0.01], abs=1e-6)
     assert evaluation.psnr(0.01) == pytest.approx(20)
 
 

@@ -248,6 +248,14 @@ def check(injected: str, parameters: str = 'dataset = "orl"\npeople = None\nepoc
     chapter._check(["", parameters, f"# Parameters\n{injected}", "import speculo"])
 
 
+@pytest.mark.parametrize("each", book.chapters(), ids=lambda each: each.name)
+def test_a_chapter_begins_by_checking_its_parameters_and_shows_tables_as_text(each):
+    cells = [cell for cell in jupytext.read(each.script).cells if cell.cell_type == "code"]
+    assert "parameters" in cells[0].metadata["tags"]
+    assert cells[1].source.startswith("import speculo\n\nspeculo.chapter.begin()\n")
+    assert not [cell.source for cell in cells if re.search(r"\.style\b|\.to_html\b", cell.source)]
+
+
 def test_a_parameter_of_the_chapter_is_taken():
     check('dataset = "folder:x"\nepochs = 3\npeople = 5\nPAPERMILL_INPUT_PATH = "x"\n')
     check("epochs = -1\n")  # that it makes no sense is for others to say

@@ -281,7 +281,7 @@ def test_training_leaves_the_line_as_it_is(few, mended):
 
 
 def test_moving_both_sides_beats_mirrored_ridge(last_eight):
-    """The find of chapter 06: of all that was tried, this brought the most."""
+    """The find of chapter 07: of all that was tried, this brought the most."""
     kernel, bias = augmentation.fit_line(last_eight.train, augmentation.MENDED, seed=0)
     drawn = evaluation.predict(model.line_alone(kernel, bias, (32, 32, 1)), last_eight.test)
     baselines = evaluation.baselines(last_eight)

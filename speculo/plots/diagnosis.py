@@ -348,7 +348,7 @@ def loss_against_sharpness(
         axis.plot(x, y, "D", color=color, markersize=7, label=short(name))
     axis.set(xlabel="sharpness, parts of that of the targets", ylabel="MSE")
     axis.set_xlim(0, 1.1 * max(*sharp, 1.0))
-    axis.set_ylim(0, 1.15 * max(errors))
+    axis.set_ylim(0, 1.15 * max(*errors, *(error for _, error in others.values())))
     axis.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
     axis.legend(loc="lower right", fontsize=8)
     return figure

@@ -73,6 +73,8 @@ def keep(name: str, key: str, write: Callable[[Path], None]) -> FaceSet:
 def filling(folder: Path, size: int) -> Iterator[Path]:
     """Make a folder of the cache: `files.new_folder`, with a checksum of each file in it.
 
+    If the power fails before all of it is on the disk, the checksums tell.
+
     Parameters
     ----------
     folder : Path

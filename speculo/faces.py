@@ -139,7 +139,10 @@ class FaceSet:
         needed = {field.name for field in fields(cls) if field.default is MISSING}
         if not needed <= set(arrays) <= every:
             raise ValueError(f"{path} holds {sorted(arrays)}, expected a FaceSet: {sorted(every)}")
-        return cls.from_arrays(arrays)
+        try:
+            return cls.from_arrays(arrays)
+        except (TypeError, IndexError) as error:
+            raise ValueError(f"{path} holds no FaceSet ({error})") from error
 
     @classmethod
     def from_arrays(cls, arrays: dict[str, np.ndarray]) -> "FaceSet":

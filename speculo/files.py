@@ -5,6 +5,7 @@ import fcntl
 import os
 import shutil
 import stat
+import struct
 import tempfile
 import time
 import zipfile
@@ -19,6 +20,8 @@ PROJECT = Path(__file__).resolve().parent.parent
 
 UNFINISHED = ".unfinished-"
 """How the name begins of what is still being written."""
+
+_NO_RESERVING = {errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL, errno.ENODEV}
 
 _KINDS = {
     stat.S_IFDIR: "a folder",
@@ -35,12 +38,13 @@ def home() -> Path:
     It is the project's folder, or the one that the environment variable
     ``SPECULO_HOME`` names. A chapter finds it wherever it is started from.
     """
-    return Path(os.environ.get("SPECULO_HOME") or PROJECT).expanduser().resolve()
+    path = os.path.expanduser(os.environ.get("SPECULO_HOME") or PROJECT)
+    return Path(os.path.realpath(path))
 
 
 def shown(path: str | Path) -> str:
     """Write a path as a reader of the book knows it: from the project's folder."""
-    path = Path(path).resolve()
+    path = Path(os.path.realpath(path))
     for folder in (home(), PROJECT):
         if path.is_relative_to(folder):
             return path.relative_to(folder).as_posix()
@@ -114,9 +118,9 @@ def replacing(path: str | Path, size: int | None = None) -> Iterator[Path]:
 def new_folder(path: str | Path, size: int | None = None) -> Iterator[Path]:
     """Fill a folder with files under another name, then give it its own in one step.
 
-    A folder of that name is whole, whenever the writer is stopped and whenever
-    the power fails. If another process was first, its folder stays. What killed
-    processes left unfinished beside it is taken away.
+    A folder of that name is whole, whenever the writer is stopped. If another
+    process was first, its folder stays. What killed processes left unfinished
+    beside it is taken away.
 
     Parameters
     ----------
@@ -143,14 +147,11 @@ def new_folder(path: str | Path, size: int | None = None) -> Iterator[Path]:
     with _told(path, size), _claimed(path, make) as part:
         yield part
         part.chmod(0o755)  # mkdtemp makes folders that only their owner can read
-        for file in (*part.iterdir(), part):
-            _to_disk(file)
         try:
             part.rename(path)
         except OSError:
             if not path.is_dir():
                 raise
-        _to_disk(path.parent)
 
 
 @contextmanager
@@ -181,12 +182,15 @@ def alone(path: str | Path) -> Iterator[None]:
 
 def sweep(folder: Path) -> None:
     """Take away what killed processes left unfinished in a folder. What is being written stays."""
-    for left in folder.glob(f"{UNFINISHED}*"):
+    names = []
+    with suppress(OSError):
+        names = [name for name in os.listdir(folder) if name.startswith(UNFINISHED)]
+    for name in names:
         with suppress(OSError):  # another process takes it away too, or it is not ours to take
-            handle = os.open(left, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW)
+            handle = os.open(folder / name, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW)
             try:
                 if _lock(handle):
-                    remove(left)
+                    remove(folder / name)
             finally:
                 os.close(handle)
 
@@ -217,7 +221,7 @@ def reserve(file: BinaryIO, size: int) -> None:
     try:
         os.posix_fallocate(file.fileno(), 0, max(size, 1))
     except (AttributeError, OSError) as error:  # macOS has no such call, some disks refuse it
-        if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO):
+        if getattr(error, "errno", errno.ENOSYS) not in _NO_RESERVING:
             raise
         for start in range(0, size, 1 << 20):
             file.write(bytes(min(1 << 20, size - start)))
@@ -263,6 +267,7 @@ def read_arrays(path: str | Path) -> dict[str, np.ndarray]:
     """
     try:
         with open_file(path) as file, zipfile.ZipFile(file) as archive:
+            _refuse_gaps(file, archive)
             return {
                 member.filename.removesuffix(".npy"): _read_member(archive, member)
                 for member in archive.infolist()
@@ -272,6 +277,18 @@ def read_arrays(path: str | Path) -> dict[str, np.ndarray]:
     except Exception as error:  # damage makes zipfile and NumPy stumble in a dozen ways
         why = getattr(error, "strerror", None) or str(error) or type(error).__name__
         raise ValueError(f"{path} is damaged or not whole ({why})") from error
+
+
+def _refuse_gaps(file: BinaryIO, archive: zipfile.ZipFile) -> None:
+    """Make sure that no member is left out: zipfile believes a list of members that is damaged."""
+    end = 0
+    for member in sorted(archive.infolist(), key=lambda member: member.header_offset):
+        if member.header_offset != end:
+            break
+        file.seek(end + 26)
+        end += 30 + sum(struct.unpack("<HH", file.read(4))) + member.compress_size
+    if end != archive.start_dir:
+        raise ValueError("its list of members is damaged")
 
 
 def _read_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> np.ndarray:
@@ -373,12 +390,14 @@ def _told(path: Path, size: int | None) -> Iterator[None]:
                 f"what stood there is kept. Free some space in {folder} and run this again",
             ) from error
         at = error.filename2 or error.filename
-        at = Path(at) if isinstance(at, str) else None
+        at = Path(at) if isinstance(at, str | Path) else None
         ours = at and (at.is_relative_to(path.parent) or path.is_relative_to(at))
         if not ours and number not in (errno.EROFS, errno.EFBIG, errno.EIO):
             raise
-        in_the_way = number in (errno.EEXIST, errno.ENOTDIR, errno.EISDIR)
-        remedy = f"Move {at} out of the way" if in_the_way else f"Make {folder} writable"
+        remedy = f"Make {folder} writable"
+        if number in (errno.EEXIST, errno.ENOTDIR, errno.EISDIR):
+            there = next(each for each in (path, *path.parents) if os.path.lexists(each))
+            remedy = f"Move {there} out of the way"
         raise OSError(
             number,
             f"{path} cannot be written ({error.strerror}), and what stood there is kept. "

@@ -218,7 +218,7 @@ def _reason(error: OSError) -> str:
 def _led_astray(where: str, link: str, seen: dict[str, str]) -> str:
     """Say why a link to a folder is not followed: what it leads to is read already."""
     here, target = os.path.realpath(where), os.path.realpath(link)
-    if f"{here}/".startswith(f"{target}/"):
+    if os.path.commonpath([here, target]) == target:
         return "a link back to a folder that it lies in"
     first = seen.setdefault(target, os.path.basename(link))
     inside, name = os.path.split(target)

@@ -3,7 +3,10 @@
 import io
 import os
 import struct
+import subprocess
 import sys
+import threading
+import time
 import zlib
 
 import numpy as np
@@ -119,10 +122,10 @@ def bomb() -> bytes:
     return b"\x89PNG\r\n\x1a\n" + body
 
 
-def large() -> bytes:
+def large(side: int = 10_000, mode: str = "1", format: str = "PNG", **options) -> bytes:
     """Over Pillow's limit, but below twice that, where Pillow only warns."""
     file = io.BytesIO()
-    Image.new("1", (10_000, 10_000)).save(file, "PNG")
+    Image.new(mode, (side, side)).save(file, format, **options)
     return file.getvalue()
 
 
@@ -135,7 +138,7 @@ BAD = {
     "cut.gif": (whole("GIF")[:100], "."),
     "flipped.png": (whole("PNG")[:60] + b"\xff\xff" + whole("PNG")[62:], "."),
     "bomb.png": (bomb(), "pixels"),
-    "large.png": (large(), "more than the"),
+    "large.png": (large(), "10000 x 10000 pixels, more than the 89,478,485 that are read of a"),
     "script.eps": (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "not a picture"),
 }
 
@@ -162,6 +165,115 @@ def test_a_large_jpeg_is_shrunk_without_aliasing(tmp_path):
     for name in ("board.jpg", "board.png"):
         Image.fromarray(board).save(tmp_path / name, quality=95)
         assert abs(images.read(tmp_path / name, 32).astype(int) - 128).max() <= 3
+
+
+# ---------------------------------------------------------------- memory and time
+
+
+PEAK = """
+import re, sys
+from speculo import images
+def peak():
+    return int(re.search(r"VmHWM:\\s+(\\d+)", open("/proc/self/status").read())[1]) * 1024
+small, large = (open(name, "rb").read() for name in sys.argv[1:])
+images.read(small, 32)
+before = peak()
+images.read(large, 32)
+print((peak() - before) / 4000**2)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="it asks Linux for the memory")
+@pytest.mark.parametrize(
+    ("mode", "most"), [("LA", 6), ("RGBA", 6), ("P", 3), ("RGB", 6), ("I;16", 5), ("CMYK", 6)]
+)
+def test_memory_for_a_large_photo_is_bounded(mode, most, tmp_path):
+    """Bytes for each of its pixels: 4 to hold it decoded, 1 to hold it in grey, and some strips."""
+    kind = {"I;16": "TIFF", "CMYK": "TIFF"}.get(mode, "PNG")
+    options = {"compression": "tiff_lzw"} if kind == "TIFF" else {}
+    options |= {"transparency": 0} if mode == "P" else {}
+    for name, side in (("small", 40), ("large", 4000)):
+        (tmp_path / name).write_bytes(large(side, mode, kind, **options))
+    command = [sys.executable, "-c", PEAK, tmp_path / "small", tmp_path / "large"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert float(done.stdout) < most + 1
+
+
+@pytest.mark.parametrize("name", [*GOOD, "clear LA.png", "clear RGBA.png"])
+def test_strips_of_a_photo_become_the_grey_of_the_whole(name, tmp_path, monkeypatch):
+    make = clear(name[6:-4]).save if name.startswith("clear") else GOOD[name]
+    make(tmp_path / name)
+    whole = images.read(tmp_path / name, 32)
+    monkeypatch.setattr(images, "_STRIP", 7 * FACE.shape[1])
+    assert np.array_equal(images.read(tmp_path / name, 32), whole)
+
+
+@pytest.mark.parametrize(
+    ("format", "most"),
+    [
+        ("WEBP", "30,000,000"),
+        ("JPEG2000", "25,000,000"),
+        ("AVIF", "50,000,000"),
+        ("QOI", "10,000,000"),
+    ],
+)
+def test_formats_that_take_much_memory_or_time_have_limits_of_their_own(format, most, monkeypatch):
+    content = large(40, "RGB", format)
+    monkeypatch.setattr(Image.Image, "size", (8000, 8000))
+    with pytest.raises(
+        ValueError, match=f"8000 x 8000 pixels, more than the {most} .* in {format}"
+    ):
+        images.read(content, 32)
+
+
+def test_large_photos_are_decoded_one_at_a_time(tmp_path, monkeypatch):
+    now, most = [], []
+    load = Image.Image.load
+
+    def slow(image):
+        now.append(image)
+        most.append(len(now))
+        time.sleep(0.02)
+        now.pop()
+        return load(image)
+
+    for number in range(40):
+        trees.save(FACE, tmp_path / f"{number}.png")
+    monkeypatch.setattr("PIL.PngImagePlugin.PngImageFile.load", slow, raising=False)
+    monkeypatch.setattr(images, "cores", lambda: 3)
+    arguments = tmp_path, [f"{number}.png" for number in range(40)], 32, [None] * 40
+    images.read_all(*arguments)
+    assert max(most) > 1
+    most.clear()
+    monkeypatch.setattr(images, "_LARGE", 1000)
+    images.read_all(*arguments)
+    assert max(most) == 1
+
+
+@pytest.mark.parametrize("shape", [(1, 300_000), (300_000, 1), (30, 1_000_000), (2, 2)])
+def test_a_long_strip_is_searched_in_a_moment(shape):
+    begin = time.perf_counter()
+    detector.find(np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8))
+    assert time.perf_counter() - begin < 30  # it took minutes, or all memory
+
+
+def test_missing_cascades_say_what_to_install(monkeypatch, tmp_path):
+    import cv2
+
+    monkeypatch.setattr(detector, "_kept", threading.local())
+    monkeypatch.setattr(cv2.data, "haarcascades", str(tmp_path))
+    trees.save(FACE, tmp_path / "it.png")
+    with pytest.raises(ValueError, match="cascades .* missing or damaged.*pip install"):
+        images.read(tmp_path / "it.png", 32, "auto")
+
+
+def test_a_photo_that_is_no_file_is_refused(tmp_path):
+    os.mkfifo(tmp_path / "it.jpg")
+    for read in (images.read, images.read_whole):
+        with pytest.raises(ValueError, match="^a named pipe, not a file$"):
+            read(tmp_path / "it.jpg", 32)
+    with pytest.raises(ValueError, match="No such file"):
+        images.read(tmp_path / "nothing.jpg", 32)
 
 
 def test_crops(tmp_path):

@@ -118,7 +118,7 @@ def _look_at_lfw(kept: Path, min_photos: int) -> list[tuple[str, str]]:
         If there is something that cannot be read, or nobody with `min_photos`.
     """
     # scikit-learn keeps what it read as well. What is damaged there is read anew.
-    for result in kept.glob("joblib/**/output.pkl"):
+    for result in list(kept.glob("joblib/**/output.pkl")):
         if _damage(result):
             files.remove(result.parent)
     if not kept.joinpath("lfw_funneled").is_dir():

@@ -79,7 +79,7 @@ def load(
     root = prepared.find_folder(path, LAYOUT)
     top = prepared.scan(root)
     every = prepared.folders(top)
-    others = [file for file in top if file.why or file.path.lower().endswith(_JPEG)]
+    others = [f for f in top if f.why or f.path.lower().rstrip("/").endswith(_JPEG)]
     within = prepared.scan(root, IMAGES) if IMAGES in every else []
     others += [file for file in within if file.why or not file.path.endswith("/")]
     persons = prepared.people(prepared.folders(within))

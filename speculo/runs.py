@@ -17,6 +17,7 @@ import hashlib
 import json
 import re
 import warnings
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, fields
@@ -94,6 +95,8 @@ class Run:
             raise self._damaged(error) from error
         if not isinstance(record, dict):
             raise self._damaged(f"it holds {type(record).__name__}, expected fields")
+        if record.pop("crc32", seal := _seal(record)) != seal:  # older records have none
+            raise self._damaged("its checksum is of other fields")
         return record
 
     def part(self, name: str, expected: dict[str, type]) -> dict:
@@ -249,6 +252,7 @@ class Run:
 
     def write_record(self, record: dict) -> None:
         """Write ``run.json``."""
+        record = record | {"crc32": _seal(record)}
         files.write_text(self.path / "run.json", json.dumps(record, indent=2) + "\n")
 
     def save_picture(self, figure: matplotlib.figure.Figure, name: str) -> Path:
@@ -328,6 +332,12 @@ def set_weights(network: keras.Model, arrays: dict[str, np.ndarray]) -> None:
                 f"but the file holds {found}: it belongs to another model"
             )
         weight.assign(array)
+
+
+def _seal(record: dict) -> str:
+    """Checksum of a record, which tells whether it is as it was written."""
+    fields = {name: value for name, value in record.items() if name != "crc32"}
+    return f"{zlib.crc32(json.dumps(fields, sort_keys=True).encode()):08x}"
 
 
 def split_record(split: Split) -> dict:

@@ -32,6 +32,9 @@ TRIES = {
     "killed while reading photos": 4,
     "killed while drawing heads": 3,
     "a damaged cache opened by four": 2,
+    "a run's file, damaged": 12,
+    "killed while training": 2,
+    "one run trained by two": 1,
 }
 
 

@@ -57,7 +57,7 @@ def baselines(split: Split) -> dict[str, np.ndarray]:
         Name to float32 predictions of shape (n, height, width, 1), in 0..1.
     """
     checks.instance("split", split, Split)
-    _check_pairs("pairs.test", pairs.test)
+    _check_pairs("split.test", split.test)
     return fit_baselines(split.train)(split.test.batch()[0])
 
 

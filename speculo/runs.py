@@ -431,12 +431,24 @@ def recorded(name: str) -> Run:
 def finished() -> list[Run]:
     """Every run that has weights to draw with: the reader's own first, then those of the book.
 
-    Of two runs with one name, only the reader's own is listed.
+    Of two runs with one name, only the reader's own is listed. A run whose record or log
+    cannot be read is left out, and a warning says so.
     """
     own = files.home() / "runs"
     found = {}
     for folder in (own, RECORDED):
         for path in sorted(folder.glob("*/best.npz")):
-            if (path.parent / "run.json").is_file():
-                found.setdefault(path.parent.name, Run(path.parent))
+            run = Run(path.parent)
+            if (run.path / "run.json").is_file() and run.name not in found and _is_whole(run):
+                found[run.name] = run
     return list(found.values())
+
+
+def _is_whole(run: Run) -> bool:
+    try:
+        if not at(run.name) or not run.epochs:
+            raise ValueError(f"{run.path} has no epoch in its log")
+        return bool(run.best_title)
+    except ValueError as error:
+        warnings.warn(f"{error}. {run.path} is left out", stacklevel=3)
+        return False

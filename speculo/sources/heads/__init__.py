@@ -95,7 +95,7 @@ def load(
     for name, value, least in (("people", people, 1), ("photos", photos, 2), ("seed", seed, 0)):
         if isinstance(value, bool) or not isinstance(value, int) or value < least:
             raise ValueError(f"{name} is {value!r}, expected a whole number from {least} up")
-    made_of = f"{VERSION} {_digest()} {people} {photos} {seed}".encode()
+    made_of = f"{VERSION} {asset.digest()} {people} {photos} {seed}".encode()
     key = f"{size}-{hashlib.blake2b(made_of, digest_size=12).hexdigest()}"
     return cache.keep(
         f"heads-{level}", key, lambda folder: _write(folder, size, people, photos, level, seed)
@@ -227,11 +227,6 @@ def vary(
 @lru_cache(maxsize=64)
 def _head(number: int, seed: int) -> draw.Head:
     return draw.prepare(person.sample(number, seed))
-
-
-@lru_cache(maxsize=1)
-def _digest() -> str:
-    return hashlib.blake2b(asset.PATH.read_bytes(), digest_size=8).hexdigest()
 
 
 def _bytes(image: np.ndarray) -> np.ndarray:

@@ -9,43 +9,47 @@
 # %% [markdown]
 # # Start here
 #
-# In this notebook we see what Speculo does to a face, what will train it on this machine,
-# and what the chapters hold.
+# In this notebook we see what Speculo does to a face, what will train it on this machine, and what
+# the chapters hold.
 #
-# **Speculo-v8** is a convolutional autoencoder. It takes a grey photo of a face, 32 by 32
-# pixels, in any pose. It draws the *front* of the same person: the face as it would look
-# straight into the camera. To do that it squeezes the photo into 4096 numbers. A good set of
-# numbers tells who somebody is and not how the head was turned. These numbers are the
-# **fingerprint**: they are meant for comparing two faces.
+# **Speculo-v8** is a convolutional autoencoder. It takes a grey photo of a face, 32 by 32 pixels,
+# in any pose. It draws the *front* of the same person: the face as it would look straight into the
+# camera. To do that it squeezes the photo into 4096 numbers. A good set of numbers tells who
+# somebody is and not how the head was turned. These numbers are the **fingerprint**: they are meant
+# for comparing two faces.
 #
 # The model was published in 2020 as a model card, in the folder `models/fingerprinter` of
 # [isala404/speculo](https://github.com/isala404/speculo), without the data and without a log of its
-# training. Its neighbour v7 is the same network, trained with another loss. This book makes v8 run again and judges it.
+# training. Its neighbour v7 is the same network, trained with another loss. This book makes v8 run
+# again and judges it.
 
 # %% tags=["parameters"]
 dataset = "orl"  # the faces, by name; chapter 01 lists the names
 people = None  # how many people; None takes all
 crop = None  # "auto" finds the face in each photo of a folder of snapshots
-seed = 0  # of the split into people to train on and people to test on
-run = None  # name of the run; None names it after model and dataset
+seed = 0  # of all that is random: the split, the first weights, the order, the dropout
+run = None  # name of a folder in runs/; None takes the chapter's own
 
 # %%
+import speculo
+
+speculo.chapter.begin()
+
 from IPython.display import Image, Markdown, display
 
-import speculo
 from speculo import book, device, evaluation, files, pairs, plots, runs
 from speculo.model import V8
 
 # %% [markdown]
 # ## One face, as v8 draws it
 #
-# The picture comes from the run that chapter 03 trains. Before that it is the one of the last
-# full run of the book.
+# The picture comes from the run that chapter 03 trains. Before that it is the one of the last full
+# run of the book.
 
 # %%
 faces = speculo.load(dataset, people=people, crop=crop)
 split = pairs.split(faces, seed=seed)
-trained = runs.at(run or runs.default_name(V8, faces.name))
+trained = runs.at(run or runs.default_name(V8, faces.name, people=people, crop=crop, seed=seed))
 if trained.epochs:
     trained.require(split)
     turned = pairs.asymmetry(faces.images[split.test.input]).argmax(keepdims=True)
@@ -63,7 +67,8 @@ else:
 # %% [markdown]
 # **Figure 0.1.** Left, the photo that v8 is given, of a person whom it has never seen: the least
 # symmetric one of the test, so most likely a turned head. Right, the most frontal photo of that
-# person: what it should draw. In the middle, what it draws, which is a grey blob. Chapter 04 shows the others and measures how bad that is.
+# person: what it should draw. In the middle, what it draws, which is a grey blob. Chapter 04 shows
+# the others and measures how bad that is.
 
 # %% [markdown]
 # ## What trains here
@@ -74,8 +79,8 @@ print(device.report())
 # %% [markdown]
 # ## The chapters
 #
-# Run them in order: each leaves in `runs/` what the next one needs. The seconds are those of
-# the book's last full run, on two cores and without a GPU.
+# Run them in order: each leaves in `runs/` what the next one needs. The seconds are those of the
+# book's last full run, on two cores and without a GPU.
 
 # %%
 display(Markdown(book.contents().replace("](notebooks/", "](")))
@@ -101,18 +106,19 @@ display(Markdown(book.contents().replace("](notebooks/", "](")))
 # Chapters 02 to 04 take the same parameters. The picture `runs/v8-folder-my_faces/img/dataset.png`
 # then shows your people as figure 1.5 shows those of ORL.
 #
-# **Ask first.** Photos of people are theirs. You need the consent of everyone in them, and for children
-# that of their parents. The photos, and all that is made of them, stay on your machine: nothing here
-# sends anything, and git ignores `data/`, `build/` and `runs/`.
+# **Ask first.** Photos of people are theirs. You need the consent of everyone in them, and for
+# children that of their parents. The photos, and all that is made of them, stay on your machine:
+# nothing here sends anything, and git ignores `data/`, `build/` and `runs/`.
 #
-# **What it is not for.** A model of this kind draws likenesses and compares them. It is not fit to decide who somebody is,
-# at a door, in a crowd or in court: chapter 04 shows how far off its drawings are.
+# **What it is not for.** A model of this kind draws likenesses and compares them. It is not fit to
+# decide who somebody is, at a door, in a crowd or in court: chapter 04 shows how far off its
+# drawings are.
 
 # %% [markdown]
 # ## What we learned
 #
-# Speculo is to draw the front of a face, and its fingerprint is what it keeps on the way. We know what
-# trains it on this machine.
+# Speculo is to draw the front of a face, and its fingerprint is what it keeps on the way. We know
+# what trains it on this machine.
 #
 # Next: [The faces](01_dataset.ipynb).
 

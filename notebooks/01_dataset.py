@@ -9,42 +9,46 @@
 # %% [markdown]
 # # The faces
 #
-# In this notebook we meet the people in the photographs, choose the front of each, and keep
-# some people apart for the test.
-# Then we draw a second dataset: people who do not exist, in every pose.
+# In this notebook we meet the people in the photographs, choose the front of each, and keep some
+# people apart for the test. Then we draw a second dataset: people who do not exist, in every pose.
 #
-# Unless you choose others, the photographs are the **ORL Database of Faces**, taken between 1992 and 1994 at the Olivetti
-# Research Laboratory in Cambridge. Its owners let anyone use it and ask for credit: AT&T
-# Laboratories Cambridge; F. Samaria and A. Harter, *Parameterisation of a Stochastic Model for
-# Human Face Identification*, 1994. They come inside an installed package, so nothing else is
-# downloaded. `data/README.md` has the datasheet.
+# Unless you choose others, the photographs are the **ORL Database of Faces**, taken between 1992
+# and 1994 at the Olivetti Research Laboratory in Cambridge. Its owners let anyone use it and ask
+# for credit: AT&T Laboratories Cambridge; F. Samaria and A. Harter, *Parameterisation of a
+# Stochastic Model for Human Face Identification*, 1994. They come inside an installed package, so
+# nothing else is downloaded. `data/README.md` has the datasheet.
 
 # %% tags=["parameters"]
 dataset = "orl"  # the faces, by name; chapter 01 lists the names
 people = None  # how many people; None takes all
 crop = None  # "auto" finds the face in each photo of a folder of snapshots
-seed = 0  # of the split into people to train on and people to test on
-run = None  # name of the run; None names it after model and dataset
+seed = 0  # of all that is random: the split, the first weights, the order, the dropout
+run = None  # name of a folder in runs/; None takes the chapter's own
 
 # %%
+import speculo
+
+speculo.chapter.begin()
+
 from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 
-import speculo
 from speculo import benchmark, files, pairs, plots, runs, sources
 from speculo.model import V8
 
 faces = speculo.load(dataset, people=people, crop=crop)
-trained = runs.at(run or runs.default_name(V8, faces.name))
+trained = runs.at(run or runs.default_name(V8, faces.name, people=people, crop=crop, seed=seed))
 faces
 
 # %% [markdown]
 # `dataset` can name any of these. PATH is a folder of yours.
 
 # %%
-pd.Series(sources.KNOWN, name="what it is").to_frame().style  # styled: texts are not cut off
+speculo.chapter.table(
+    pd.Series(sources.KNOWN, name="what it is").to_frame()
+)  # styled: texts are not cut off
 
 # %% [markdown]
 # ## Who, how many, how bright
@@ -106,8 +110,8 @@ plots.by_yaw(faces) if np.isfinite(faces.pose).any() else "No pose is known here
 # The target of every photo is the most frontal photo of the same person, of the same video or
 # session where a dataset has such. A file named `front` in your own folder is taken at its word.
 # With known poses the front is the one nearest to straight ahead, by the angle of the head's
-# rotation. Without them it is the most symmetric one: contrast is normalised, and the photo
-# is compared with its own mirror image.
+# rotation. Without them it is the most symmetric one: contrast is normalised, and the photo is
+# compared with its own mirror image.
 
 # %%
 front = pairs.fronts(faces)
@@ -115,15 +119,15 @@ plots.fronts(faces, front)
 
 # %% [markdown]
 # **Figure 1.4.** A row is a person, and the framed photo is the one chosen. Do you agree? Some
-# choices are arguable: a symmetric face can be tilted up or down, and a shadow on one cheek
-# costs a frontal photo its place.
+# choices are arguable: a symmetric face can be tilted up or down, and a shadow on one cheek costs a
+# frontal photo its place.
 
 # %% [markdown]
 # ## Pairs, and a split by people
 #
-# A pair is an input and a target: any photo of a person, and the front of that person. The
-# images are stored once; a pair is two indices. A fifth of the *people* is held out. The network
-# never sees them, so it cannot get away with remembering faces.
+# A pair is an input and a target: any photo of a person, and the front of that person. The images
+# are stored once; a pair is two indices. A fifth of the *people* is held out. The network never
+# sees them, so it cannot get away with remembering faces.
 
 # %%
 split = pairs.split(faces, seed=seed)
@@ -142,15 +146,16 @@ figure
 
 # %% [markdown]
 # **Figure 1.5.** Rows as on the card: inputs and targets to train on, inputs and targets to test
-# on. Each target is the person above it. On the published picture the second row showed faces
-# of the third by mistake.
+# on. Each target is the person above it. On the published picture the second row showed faces of
+# the third by mistake.
 
 # %% [markdown]
 # ## Duplicates
 #
-# The same photo under two names could stand on both sides of the split, and the test would be
-# no test. We compare every photo with every other one (20,000 drawn at random where there are more) and look for pairs of photos that differ by less than a hundredth of the grey scale
-# (root mean square).
+# The same photo under two names could stand on both sides of the split, and the test would be no
+# test. We compare every photo with every other one (20,000 drawn at random where there are more)
+# and look for pairs of photos that differ by less than a hundredth of the grey scale (root mean
+# square).
 
 # %%
 same = pairs.duplicates(faces)
@@ -160,9 +165,10 @@ same.head() if len(same) else None
 # %% [markdown]
 # ## A second dataset: heads
 #
-# Turning a face to the front can only be learned from faces that are turned, and photographs of that kind may not come with a
-# book. So we draw our own. These people do not exist: a person is a number, and shape, skin, hair, beard and glasses
-# follow from it. The shapes are those of the open MakeHuman project (CC0). `-p dataset heads-medium` takes the heads through every chapter.
+# Turning a face to the front can only be learned from faces that are turned, and photographs of
+# that kind may not come with a book. So we draw our own. These people do not exist: a person is a
+# number, and shape, skin, hair, beard and glasses follow from it. The shapes are those of the open
+# MakeHuman project (CC0). `-p dataset heads-medium` takes the heads through every chapter.
 
 # %%
 from speculo.sources import heads
@@ -191,8 +197,8 @@ trained.save_picture(figure, "heads-fronts")
 figure
 
 # %% [markdown]
-# **Figure 1.6.** Forty people from the front, at twice the size that the network sees. They look drawn, but no two are
-# alike: women and men, young and old, of many origins.
+# **Figure 1.6.** Forty people from the front, at twice the size that the network sees. They look
+# drawn, but no two are alike: women and men, young and old, of many origins.
 
 # %%
 yaws = np.arange(-90, 91, 15)
@@ -200,13 +206,13 @@ turning = {
     f"person {person}": np.stack([heads.render(person, yaw=float(yaw)) for yaw in yaws])
     for person in (1, 2, 8, 9, 11, 27, 28)
 }
-figure = plots.heads_turning(turning, yaws)
+figure = plots.face_columns(turning, [f"{yaw}°" for yaw in yaws])
 trained.save_picture(figure, "heads-turning")
 figure
 
 # %% [markdown]
-# **Figure 1.7.** Some of them turning through half a circle. From the side a face and its front share few pixels: this is what a model
-# has to bridge.
+# **Figure 1.7.** Some of them turning through half a circle. From the side a face and its front
+# share few pixels: this is what a model has to bridge.
 
 # %%
 figure = plots.heads_levels(drawn)
@@ -214,9 +220,10 @@ trained.save_picture(figure, "heads-levels")
 figure
 
 # %% [markdown]
-# **Figure 1.8.** The same people at three levels. *Yaw* turns them left and right, and nothing else changes. *Medium* adds
-# pitch, roll, expressions, light, clothes and backgrounds. *Wild* adds strong light, blur, noise, a loose crop, and
-# things held before the face. The target is the same front at every level.
+# **Figure 1.8.** The same people at three levels. *Yaw* turns them left and right, and nothing else
+# changes. *Medium* adds pitch, roll, expressions, light, clothes and backgrounds. *Wild* adds
+# strong light, blur, noise, a loose crop, and things held before the face. The target is the same
+# front at every level.
 
 # %%
 pose = drawn["medium"].pose.copy()
@@ -224,13 +231,14 @@ pose[drawn["medium"].front] = np.nan  # the fronts, which have no turn, would be
 plots.poses(replace(drawn["medium"], pose=pose))
 
 # %% [markdown]
-# **Figure 1.9.** How the heads of `heads-medium` are turned, fronts left out: any yaw is as frequent as any other, and most pitches and rolls are
-# small. The outermost bars of yaw are lower because only half of each lies within the range. No program guessed these angles.
-# They are what was drawn.
+# **Figure 1.9.** How the heads of `heads-medium` are turned, fronts left out: any yaw is as
+# frequent as any other, and most pitches and rolls are small. The outermost bars of yaw are lower
+# because only half of each lies within the range. No program guessed these angles. They are what
+# was drawn.
 
 # %% [markdown]
-# How is a person made? A mean head is bent by sliders, and each person has a lot drawn for each of them. We take one
-# person and move one slider at a time.
+# How is a person made? A mean head is bent by sliders, and each person has a lot drawn for each of
+# them. We take one person and move one slider at a time.
 
 # %%
 print(f"Sliders: {len(heads.asset.read().slider_names)}, and age, weight and sex")
@@ -248,47 +256,49 @@ rows = {
     label: heads.vary(22, name, np.linspace(-(name not in heads.TRAITS), 1, 7), yaw=30, size=96)
     for label, name in sliders.items()
 }
-plots.heads_sliders(rows, ["low", *[""] * 5, "high"])
+plots.face_columns(rows, ["low", *[""] * 5, "high"])
 
 # %% [markdown]
-# **Figure 1.10.** One person, one slider to a row, from its low end to its high one. Most people stay well within these ends: beyond them
-# lie caricatures.
+# **Figure 1.10.** One person, one slider to a row, from its low end to its high one. Most people
+# stay well within these ends: beyond them lie caricatures.
 #
-# Heads are no people. A model that is good at them is good at them: what it does to a photograph has to be measured
-# on photographs.
+# Heads are no people. A model that is good at them is good at them: what it does to a photograph
+# has to be measured on photographs.
 
 # %% [markdown]
 # ## How hard is it?
 #
-# The heads make a benchmark that others can adopt: fixed people, a fixed split, errors by how far a head is
-# turned. `speculo/benchmark.py` has the rules, and this command prints the table, some ten minutes after it was asked:
+# The heads make a benchmark that others can adopt: fixed people, a fixed split, errors by how far a
+# head is turned. `speculo/benchmark.py` has the rules, and this command prints the table, some ten
+# minutes after it was asked:
 #
 # ```sh
 # .venv/bin/python -m speculo.benchmark
 # ```
 #
-# Here it is as it comes with the book, for predictors without a network: the MSE by `|yaw|` in degrees, and then rank-1, the
-# share of photos whose drawing is nearer to the front of the right person than to those of all the others.
+# Here it is as it comes with the book, for predictors without a network: the MSE by `|yaw|` in
+# degrees, and then rank-1, the share of photos whose drawing is nearer to the front of the right
+# person than to those of all the others.
 
 # %%
 measured = pd.read_csv(benchmark.RESULTS)
 measured = measured[~measured["predictor"].str.startswith("Speculo")]
-benchmark.wide(measured, "MSE").style.format("{:.4f}")
+speculo.chapter.table(benchmark.wide(measured, "MSE"), "{:.4f}")
 
 # %%
-benchmark.wide(measured, "rank-1").style.format("{:.1%}")
+speculo.chapter.table(benchmark.wide(measured, "rank-1"), "{:.1%}")
 
 # %% [markdown]
-# An unchanged input is no answer where light and background change. Kernel ridge regression is the one to beat;
-# chapter 06 does.
+# An unchanged input is no answer where light and background change. Kernel ridge regression is the
+# one to beat; chapter 07 does.
 
 # %% [markdown]
 # ## What we learned
 #
-# We know who is in the data, which photo of each person is the front, and that train and test
-# share nobody. The choice of fronts is ours, and it limits what any model can reach: two photos
-# of one person can be equally frontal and still differ. Of drawn heads, pose and front are exact, and there are as
-# many as we like.
+# We know who is in the data, which photo of each person is the front, and that train and test share
+# nobody. The choice of fronts is ours, and it limits what any model can reach: two photos of one
+# person can be equally frontal and still differ. Of drawn heads, pose and front are exact, and
+# there are as many as we like.
 #
 # Next: [The model](02_model.ipynb).
 

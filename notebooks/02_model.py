@@ -9,27 +9,29 @@
 # %% [markdown]
 # # The model
 #
-# In this notebook we build Speculo-v8 layer by layer, check it against its card, and look at
-# what its shape allows before any training.
+# In this notebook we build Speculo-v8 layer by layer, check it against its card, and look at what
+# its shape allows before any training.
 
 # %% tags=["parameters"]
 dataset = "orl"  # the faces, by name; chapter 01 lists the names
 people = None  # how many people; None takes all
 crop = None  # "auto" finds the face in each photo of a folder of snapshots
-seed = 0  # of the split and of the first weights
-run = None  # name of the run; None names it after model and dataset
+seed = 0  # of all that is random: the split, the first weights, the order, the dropout
+run = None  # name of a folder in runs/; None takes the chapter's own
 
 # %%
+import speculo
+
+speculo.chapter.begin()
 
 import numpy as np
 
-import speculo
 from speculo import card, evaluation, files, model, pairs, plots, runs
 from speculo.backend import keras  # Keras, without its backend's notes on itself
 from speculo.model import V8
 
 faces = speculo.load(dataset, people=people, crop=crop)
-trained = runs.at(run or runs.default_name(V8, faces.name))
+trained = runs.at(run or runs.default_name(V8, faces.name, people=people, crop=crop, seed=seed))
 V8
 
 # %% [markdown]
@@ -38,9 +40,8 @@ V8
 #
 # ## The encoder
 #
-# Five times: a convolution, a maximum over 2 by 2 pixels, dropout. Each round halves the
-# picture. It also halves the number of channels, from 1024 down to 64. Most encoders do the
-# opposite.
+# Five times: a convolution, a maximum over 2 by 2 pixels, dropout. Each round halves the picture.
+# It also halves the number of channels, from 1024 down to 64. Most encoders do the opposite.
 
 # %%
 layers = keras.layers
@@ -66,8 +67,8 @@ print(f"fingerprint {fingerprint.shape[1:]} -> {x.shape[1:]}")
 # %% [markdown]
 # ## The decoder
 #
-# Five times: a transposed convolution that doubles the picture, batch normalisation, dropout.
-# One more makes a single channel. It ends in a ReLU, and a sigmoid follows. Remember that ReLU.
+# Five times: a transposed convolution that doubles the picture, batch normalisation, dropout. One
+# more makes a single channel. It ends in a ReLU, and a sigmoid follows. Remember that ReLU.
 
 # %%
 for filters in reversed(V8.filters):
@@ -86,8 +87,8 @@ print(f"{network.count_params():,} parameters, by hand and by speculo.model.buil
 #
 # ## The summary
 #
-# The card prints a summary as Keras 2 wrote it. Here is ours, in the same form. A test holds it
-# to the card's, byte for byte. The numbers in the names begin at 5 because the card's v8 was the
+# The card prints a summary as Keras 2 wrote it. Here is ours, in the same form. A test holds it to
+# the card's, byte for byte. The numbers in the names begin at 5 because the card's v8 was the
 # second model of its session, and Keras went on counting.
 
 # %%
@@ -100,9 +101,9 @@ print(f"Saved as {files.shown(path)}")
 figure
 
 # %% [markdown]
-# **Figure 2.1.** A box is what flows out of a layer: as high as the picture is, and as wide as
-# it has channels (both on a logarithmic scale). The picture shrinks to a single pixel before
-# the latent, so nothing but 64 numbers passes the middle.
+# **Figure 2.1.** A box is what flows out of a layer: as high as the picture is, and as wide as it
+# has channels (both on a logarithmic scale). The picture shrinks to a single pixel before the
+# latent, so nothing but 64 numbers passes the middle.
 
 # %% [markdown]
 # ## Where the parameters and the arithmetic are
@@ -117,9 +118,9 @@ print(f"{' and '.join(heaviest)} do {share:.0%} of it.")
 plots.costs(network)
 
 # %% [markdown]
-# **Figure 2.2.** Two layers, the ones between 1024 and 512 channels, hold most of the parameters and
-# do nearly all of the work. The first encoder layer makes 1024 pictures of full size from one, and
-# the next has to read them all.
+# **Figure 2.2.** Two layers, the ones between 1024 and 512 channels, hold most of the parameters
+# and do nearly all of the work. The first encoder layer makes 1024 pictures of full size from one,
+# and the next has to read them all.
 
 # %% [markdown]
 # ## What it can draw
@@ -137,9 +138,9 @@ print(f"{below:.0%} of the target pixels are below 0.5.")
 plots.output_range(targets, untrained)
 
 # %% [markdown]
-# **Figure 2.3.** The ReLU gives zero or more, and the sigmoid of zero is 0.5. So no output can
-# be darker than middle grey, whatever the weights. The pixels left of the line, printed above as
-# a share, are out of v8's reach.
+# **Figure 2.3.** The ReLU gives zero or more, and the sigmoid of zero is 0.5. So no output can be
+# darker than middle grey, whatever the weights. The pixels left of the line, printed above as a
+# share, are out of v8's reach.
 
 # %% [markdown]
 # ## What the fingerprint can hold
@@ -159,9 +160,10 @@ print(f"{latents.shape[1]} numbers in a fingerprint, {len(latents)} faces, rank 
 plots.singular_values(values[:128], rank=rank)
 
 # %% [markdown]
-# **Figure 2.4.** After the marked rank the values drop to rounding error (the first 128 are shown). All 4096 numbers follow
-# from the 64 in front of them, so the rank is 64 at most. It is lower where one of the 64 is zero
-# for every face, as their ReLU allows, or where there are fewer faces than that.
+# **Figure 2.4.** After the marked rank the values drop to rounding error (the first 128 are shown).
+# All 4096 numbers follow from the 64 in front of them, so the rank is 64 at most. It is lower where
+# one of the 64 is zero for every face, as their ReLU allows, or where there are fewer faces than
+# that.
 
 # %% [markdown]
 # ## What we learned

@@ -11,28 +11,29 @@
 #
 # In this notebook we train the network of the card on photographs of real people.
 #
-# A run is a folder in `runs/`. It holds the parameters, the log, the weights and a picture of
-# some held-out faces after each epoch. Stop the training whenever you like, even by pulling the
-# plug: run the cell again, and it goes on after the last full epoch.
+# A run is a folder in `runs/`. It holds the parameters, the log, the weights and a picture of some
+# held-out faces after each epoch. More epochs continue a finished run. Stop the training whenever
+# you like, even by pulling the plug: run the cell again, and it goes on after the last full epoch.
 
 # %% tags=["parameters"]
 dataset = "orl"  # the faces, by name; chapter 01 lists the names
 people = None  # how many people; None takes all
 crop = None  # "auto" finds the face in each photo of a folder of snapshots
 architecture = "v8"  # or "v7", "v8-mended", "v8-mended-many"; "v8-4th" has a fourth of the channels
-epochs = 12  # passes over the train pairs, in all; more of them continue a finished run
+epochs = 12  # passes over the train pairs, in all
 batch_size = 16  # pairs in a step
-seed = 0  # of the split, the first weights, the order and the dropout
-precision = (
-    None  # None: what this device does fast; or "float32", "mixed_bfloat16", "mixed_float16"
-)
-run = None  # name of the run; None names it after model and dataset
+seed = 0  # of all that is random: the split, the first weights, the order, the dropout
+precision = None  # "float32", "mixed_bfloat16", "mixed_float16"; None: what this device does fast
+run = None  # name of a folder in runs/; None takes the chapter's own
 
 # %%
+import speculo
+
+speculo.chapter.begin()
+
 from IPython.display import display
 
-import speculo
-from speculo import card, device, files, model, pairs, plots, runs, training
+from speculo import augmentation, card, checks, device, files, model, pairs, plots, runs, training
 
 config = model.named(architecture)
 print(device.report())
@@ -40,15 +41,15 @@ print(device.report())
 # %% [markdown]
 # ## The pairs
 #
-# v8's network, loss and optimizer are the card's. The data are not, and the card names no batch size: its code
-# took batches of 64 from more than 600,000 pairs. We have a few hundred, so we take
+# v8's network, loss and optimizer are the card's. The data are not, and the card names no batch
+# size: its code took batches of 64 from more than 600,000 pairs. We have a few hundred, so we take
 # smaller batches: an epoch then has enough steps to move the weights and the running averages of
 # batch normalisation.
 
 # %%
 faces = speculo.load(dataset, people=people, crop=crop)
 split = pairs.split(faces, seed=seed)
-steps = -(-len(split.train) // batch_size)
+steps = -(-len(split.train) // checks.whole_number("batch_size", batch_size))
 gflop = 6e-9 * sum(model.multiplications(model.build(config)).values())
 print(f"{len(split.train)} pairs to train on, {len(split.test)} to test on")
 print(f"{steps} steps an epoch, {gflop * len(split.train) / 1000:.1f} TFLOP an epoch")
@@ -56,16 +57,17 @@ print(f"{steps} steps an epoch, {gflop * len(split.train) / 1000:.1f} TFLOP an e
 # %% [markdown]
 # ## Train
 #
-# The figure is redrawn after each epoch. *Train* is the mean loss over the steps of the epoch,
-# with dropout; *test* is the loss on the held-out people at its end.
+# The figure is redrawn after each epoch. *Train* is the mean loss over the steps of the epoch, with
+# dropout; *test* is the loss on the held-out people at its end.
 
 # %%
-trained = runs.at(run or runs.default_name(config, faces.name))
+trained = runs.at(run or runs.default_name(config, faces.name, people=people, crop=crop, seed=seed))
 live = display(plots.loss(trained.history), display_id=True)
 training.train(
     config,
     split,
     trained,
+    recipe=augmentation.named(architecture),
     epochs=epochs,
     batch_size=batch_size,
     seed=seed,
@@ -88,14 +90,14 @@ live.update(plots.loss(trained.history, title=trained.title if trained.epochs el
 print(card.training_log(trained))
 
 # %%
-history, record = trained.history, trained.record
+history, settings = trained.history, trained.settings
 print(f"{history['seconds'].sum():.0f} s in {trained.epochs} epochs")
 print(f"{history['images_per_second'].median():.1f} images/s (median of the epochs)")
 print(
     f"{history['images_per_second'].median() * gflop:.0f} GFLOP/s, counted by the formula of chapter 02"
 )
-print(f"Precision {record['settings']['precision']}, seed {record['settings']['seed']}")
-print(", ".join(f"{name} {version}" for name, version in record["versions"].items()))
+print(f"Precision {settings['precision']}, seed {settings['seed']}")
+print(", ".join(f"{name} {version}" for name, version in trained.part("versions", {}).items()))
 print(f"All of it is in {files.shown(trained.path)}")
 
 # %% [markdown]
@@ -110,16 +112,16 @@ plots.snapshots(split.test, [drawn[epoch] for epoch in some], some)
 
 # %% [markdown]
 # **Figure 3.2.** First row, the photos; last row, the fronts to be drawn; between them the
-# predictions after some of the epochs. Epochs can be empty or a white pattern: batch
-# normalisation draws with averages that lag behind the weights. What settles, with v8, is a patch, bright
-# where faces are bright. It hardly differs from person to person.
+# predictions after some of the epochs. Epochs can be empty or a white pattern: batch normalisation
+# draws with averages that lag behind the weights. What settles, with v8, is a patch, bright where
+# faces are bright. It hardly differs from person to person.
 
 # %% [markdown]
 # ## What we learned
 #
 # v8 trains on a CPU, at the speed printed above. The device report says how to get TensorFlow to
-# use a GPU. The loss falls, quickly at first and then slowly. Whether it is a good loss, no
-# loss can tell by itself.
+# use a GPU. The loss falls, quickly at first and then slowly. Whether it is a good loss, no loss
+# can tell by itself.
 #
 # Next: [Results](04_results.ipynb).
 

@@ -9,8 +9,8 @@
 # %% [markdown]
 # # Results
 #
-# In this notebook we judge the trained v8 on people whom it has never seen, beside predictors
-# that need no network at all.
+# In this notebook we judge the trained v8 on people whom it has never seen, beside predictors that
+# need no network at all.
 #
 # If chapter 03 has not run yet, the second cell says so.
 
@@ -19,16 +19,22 @@ dataset = "orl"  # the faces, by name; chapter 01 lists the names
 people = None  # how many people; None takes all
 crop = None  # "auto" finds the face in each photo of a folder of snapshots
 architecture = "v8"  # or "v7", "v8-mended", "v8-mended-many"; "v8-4th" has a fourth of the channels
-seed = 0  # of the split: the one that the run was trained with
-run = None  # name of the run; None names it after model and dataset
+seed = 0  # of all that is random: the split, the first weights, the order, the dropout
+run = None  # name of a folder in runs/; None takes the chapter's own
 
 # %%
 import speculo
+
+speculo.chapter.begin()
+
 from speculo import card, evaluation, files, model, pairs, plots, runs
 
 faces = speculo.load(dataset, people=people, crop=crop)
 split = pairs.split(faces, seed=seed)
-trained = runs.open(run or runs.default_name(model.named(architecture), faces.name))
+trained = runs.open(
+    run
+    or runs.default_name(model.named(architecture), faces.name, people=people, crop=crop, seed=seed)
+)
 trained.require(split)
 name = trained.config.name
 outputs = evaluation.predict(trained.model(), split.test)
@@ -37,20 +43,20 @@ print(f"{trained.best_title}, where the test loss was lowest")
 print(f"{same:.0%} of the test pairs have the front itself as their input")
 
 # %% [markdown]
-# Two things to keep in mind. The epoch was chosen by the loss on the same people, so the error
-# of v8 is a little too good. And a front is also an input: sent back unchanged, it has no error.
+# Two things to keep in mind. The epoch was chosen by the loss on the same people, so the error of
+# v8 is a little too good. And a front is also an input: sent back unchanged, it has no error.
 #
 # ## Predictions
 
 # %%
-figure = plots.predictions(split.test, outputs, title=trained.best_title)
+figure = plots.drawings(split.test, {"prediction": outputs}, 20, title=trained.best_title)
 path = trained.save_picture(figure, "predictions")
 print(f"Saved as {files.shown(path)}")
 figure
 
 # %% [markdown]
-# **Figure 4.1.** Held-out faces, twenty where there are as many, with what v8 draws and what it should draw under each.
-# Compare the predictions with one another: they hardly differ.
+# **Figure 4.1.** Held-out faces, twenty where there are as many, with what v8 draws and what it
+# should draw under each. Compare the predictions with one another: they hardly differ.
 
 # %% [markdown]
 # ## Against the baselines
@@ -70,7 +76,7 @@ figure
 # %%
 predicted = {name: outputs, **evaluation.baselines(split)}
 table = evaluation.table(predicted, split.test)
-table.style.format({"MSE": "{:.4f}", "± over people": "{:.4f}", "PSNR (dB)": "{:.2f}"})
+speculo.chapter.table(table, {"MSE": "{:.4f}", "± over people": "{:.4f}", "PSNR (dB)": "{:.2f}"})
 
 # %%
 levels = {key: value for key, value in table["MSE"].items() if key != name}
@@ -80,15 +86,15 @@ print(f"Saved as {files.shown(path)}")
 figure
 
 # %% [markdown]
-# **Figure 4.2.** The training of chapter 03, with the baselines as level lines. The published
-# curve of v8 ended near 0.031 in training and 0.0325 in the test, on other faces. It had no such
-# lines, so nobody could see how high that was.
+# **Figure 4.2.** The training of chapter 03, with the baselines as level lines. The published curve
+# of v8 ended near 0.031 in training and 0.0325 in the test, on other faces. It had no such lines,
+# so nobody could see how high that was.
 
 # %%
 beaten = [key for key, level in levels.items() if level > table.loc[name, "MSE"]]
 below, floor = evaluation.output_floor(split.test)
 print(f"{name} beats: {', '.join(beaten) or 'none of them'}")
-has_floor = model.with_changes(trained.config).output_relu
+has_floor = trained.config.output_relu
 print(f"{below:.0%} of the target pixels are below 0.5, where v8 cannot draw.")
 print(f"The targets themselves, clipped there, have an MSE of {floor:.4f}: v8's floor.")
 share = f"; {floor / table.loc[name, 'MSE']:.0%} of it is the floor" if has_floor else ""
@@ -108,10 +114,10 @@ plots.extremes(
 )
 
 # %% [markdown]
-# **Figure 4.3.** The people with the smallest error and those with the largest, with the
-# error beside the name. The photos come first, and the front to be drawn stands at the end of
-# the row. The drawings are alike; what differs is the person. Bright faces lie nearer to the blob than
-# dark ones: the correlation below says how regularly.
+# **Figure 4.3.** The people with the smallest error and those with the largest, with the error
+# beside the name. The photos come first, and the front to be drawn stands at the end of the row.
+# The drawings are alike; what differs is the person. Bright faces lie nearer to the blob than dark
+# ones: the correlation below says how regularly.
 
 # %%
 brightness = {
@@ -122,21 +128,21 @@ errors["front's mean grey"] = [brightness[person] for person in errors.index]
 correlation = errors["MSE"].corr(errors["front's mean grey"])
 if len(errors) > 1:  # one person alone has no correlation
     print(f"Correlation of a person's error with the brightness of the front: {correlation:.2f}")
-errors.style.format({"MSE": "{:.4f}", "front's mean grey": "{:.2f}"})
+speculo.chapter.table(errors, {"MSE": "{:.4f}", "front's mean grey": "{:.2f}"})
 
 # %% [markdown]
 # ## What the notes said
 #
 # The card ends with three notes.
 #
-# - *"binary cross entropy didn't gave improvement so I reverted back to mean squared error"*.
-#   That needs model v7 beside v8: chapter 05 trains both.
+# - *"binary cross entropy didn't gave improvement so I reverted back to mean squared error"*. That
+#   needs model v7 beside v8: chapter 05 trains both.
 # - *"lowered fingerprint size so it has less values to predict"*. The fingerprint is not predicted;
 #   the 1024 pixels are. Chapter 02 counted how many of its 4096 numbers are free.
 # - *"although this model has the lowest low I don't think this is the better than model v7 due to
 #   fact it produced less face looking outputs"*. The table above shows what a loss near 0.03 is
-#   worth. For the looks, we measure how much the drawings differ from person to person: the standard
-#   deviation of a pixel over the held-out photos, for drawings and for targets.
+#   worth. For the looks, we measure how much the drawings differ from person to person: the
+#   standard deviation of a pixel over the held-out photos, for drawings and for targets.
 
 # %%
 targets = split.test.batch()[1]
@@ -176,11 +182,11 @@ print(f"Written to {files.shown(path)}")
 # %% [markdown]
 # ## What we learned
 #
-# With the default parameters: v8 as published draws nearly the same grey blob for everyone. The ReLU before its sigmoid puts a floor
-# under its error, and the cells above list the baselines that lie even below this floor.
-# The floor explains why nothing is dark. Why everybody looks the same, this chapter cannot tell: that needs
-# experiments. If you would rather see first what a mended v8 draws, look at the faces in
-# [Mending v8](06_mending_v8.ipynb#Faces).
+# With the default parameters: v8 as published draws nearly the same grey blob for everyone. The
+# ReLU before its sigmoid puts a floor under its error, and the cells above list the baselines that
+# lie even below this floor. The floor explains why nothing is dark. Why everybody looks the same,
+# this chapter cannot tell: that needs experiments. If you would rather see first what a mended v8
+# draws, look at the faces in [Mending v8](07_mending_v8.ipynb#Faces).
 #
 # Next: [What went wrong](05_what_went_wrong.ipynb).
 

@@ -1,6 +1,6 @@
 """Which change to v8 helps: one added after the other, and all but one.
 
-``python -m speculo.ablation`` trains every variant and writes what chapter 06
+``python -m speculo.ablation`` trains every variant and writes what chapter 07
 shows into ``data/recorded/mending``. Choices are made by cross-validation over
 people 1 to 32 of ORL; people 33 to 40 are for ``--final`` alone. A trial that
 stands in the table already is not done again.
@@ -11,14 +11,41 @@ import contextlib
 import io
 import tempfile
 import time
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
+from typing import NamedTuple
 
 import pandas as pd
 
 import speculo
-from speculo import faces, files, model, pairs, runs, training
+from speculo import augmentation, faces, files, model, pairs, runs, training
+from speculo.augmentation import Recipe
+from speculo.model import Config
 from speculo.pairs import Split
+
+
+class Variant(NamedTuple):
+    """A network, and how it is trained."""
+
+    config: Config
+    recipe: Recipe
+
+    def values(self) -> dict:
+        """Every field of both, by its name."""
+        return asdict(self.config) | asdict(self.recipe)
+
+    def replaced(self, values: dict) -> "Variant":
+        """The same with other values of some fields."""
+        return Variant(
+            *(
+                replace(each, **{k: v for k, v in values.items() if hasattr(each, k)})
+                for each in self
+            )
+        )
+
+
+AS_PUBLISHED = Variant(model.V8, augmentation.PUBLISHED)
+MENDED = Variant(model.V8_MENDED, augmentation.MENDED)
 
 CHANGES = {
     "batch norm that follows sooner": ("momentum",),
@@ -34,7 +61,7 @@ CHANGES = {
     "a line beside the network": ("line",),
     "the line shrunk to the mean": ("shrink",),
 }
-"""Name of each change, and its fields of ``model.Mended``, in the order in which they are added."""
+"""Name of each change, and its fields of a `Variant`, in the order in which they are added."""
 
 PUBLISHED = "v8 as published"
 ALL = ("added", list(CHANGES)[-1])
@@ -46,24 +73,32 @@ LAST = tuple(f"s{number}" for number in range(33, 41))
 """People of ORL to look at once, at the end."""
 
 
-def variants(
-    published: model.Config = model.V8, mended: model.Mended = model.V8_MENDED
-) -> dict[tuple[str, str], model.Mended]:
-    """Every variant: (kind, change) to config.
+def variants() -> dict[tuple[str, str], Variant]:
+    """Every variant by (kind, change).
 
     The kinds are ``"none"`` (v8 as published), ``"added"`` (v8 with this change
     and those before it; the last one is all of them), and ``"without"`` (all
     changes but this one).
     """
-    so_far = model.with_changes(published)
+    so_far, before, after = AS_PUBLISHED, AS_PUBLISHED.values(), MENDED.values()
     found = {("none", PUBLISHED): so_far}
-    before = {field: getattr(so_far, field) for fields in CHANGES.values() for field in fields}
     for change, fields in CHANGES.items():
-        so_far = replace(so_far, **{field: getattr(mended, field) for field in fields})
+        so_far = so_far.replaced({field: after[field] for field in fields})
         found["added", change] = so_far
     for change, fields in CHANGES.items():
-        found["without", change] = replace(mended, **{field: before[field] for field in fields})
+        found["without", change] = MENDED.replaced({field: before[field] for field in fields})
     return found
+
+
+def changes() -> pd.DataFrame:
+    """What each change changes: columns ``change``, ``field``, ``v8`` and ``mended``."""
+    before, after = AS_PUBLISHED.values(), MENDED.values()
+    rows = [
+        (change, field, before[field], after[field])
+        for change, fields in CHANGES.items()
+        for field in fields
+    ]
+    return pd.DataFrame(rows, columns=["change", "field", "v8", "mended"])
 
 
 def folds() -> dict[str, Split]:
@@ -77,21 +112,24 @@ def last_test() -> dict[str, Split]:
     return {f"{LAST[0]}..{LAST[-1]}": pairs.split_by_names(speculo.load("orl"), LAST)}
 
 
-def trial(config: model.Config, split: Split, *, epochs: int, seed: int) -> tuple[float, float]:
+def trial(variant: Variant, split: Split, *, epochs: int, seed: int) -> tuple[float, float]:
     """Train once in float32, and give the test loss and the train loss of the last epoch.
 
     It is the last epoch, not the best one: the test people choose nothing.
     """
     with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()):
         run = runs.Run(Path(folder) / "trial")
-        training.train(config, split, run, epochs=epochs, seed=seed, precision="float32")
+        config, recipe = variant
+        training.train(
+            config, split, run, recipe=recipe, epochs=epochs, seed=seed, precision="float32"
+        )
         last = run.history.iloc[-1]
     return float(last["val_loss"]), float(last["loss"])
 
 
 def record(
     path: Path,
-    configs: dict[tuple[str, str], model.Config],
+    variants: dict[tuple[str, str], Variant],
     splits: dict[str, Split],
     *,
     divisor: int,
@@ -107,12 +145,12 @@ def record(
     """
     table = pd.read_csv(path) if path.is_file() else pd.DataFrame(columns=COLUMNS)
     for held_out, split in splits.items():  # the outer loop: folds become complete one by one
-        for (kind, change), config in configs.items():
+        for (kind, change), variant in variants.items():
             key = (kind, change, divisor, epochs, held_out, seed)
             if list(key) in table[COLUMNS[:6]].to_numpy().tolist():
                 continue
             begin = time.perf_counter()
-            narrow = model.narrowed(config, divisor)
+            narrow = Variant(model.narrowed(variant.config, divisor), variant.recipe)
             mse, loss = trial(narrow, split, epochs=epochs, seed=seed)
             table = pd.DataFrame(
                 [
@@ -173,10 +211,10 @@ def main() -> None:
     if options.final:
         found = {key: found[key] for key in (("none", PUBLISHED), ALL)}
     run = runs.Run(options.out)
-    config = model.narrowed(model.V8_MENDED, options.divisor)
+    config = model.narrowed(MENDED.config, options.divisor)
+    settings = {"dataset": "orl", "precision": "float32"}
     run.write_record(
-        training.circumstances(config, {"dataset": "orl", "precision": "float32"})
-        | {"status": "finished"}
+        training.circumstances(config, MENDED.recipe, settings) | {"status": "finished"}
     )
     for seed in range(options.seeds):
         record(

@@ -1,15 +1,22 @@
-"""More photographs out of those that there are: mirrored, moved, turned, zoomed, lit otherwise.
+"""How a network is trained: on which pairs, mirrored, moved and lit otherwise, at which rate.
 
 Input and target change together, so the pair stays true: the front of a face that
 stands two pixels to the left stands two pixels to the left.
 """
 
+import math
+import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 
-from speculo.model import Config, logit, with_changes
+from speculo import model
+from speculo.layers import logit
 from speculo.pairs import Pairs, as_input, several_fronts
+
+SCHEDULES = ("constant", "cosine")
+"""Courses of the learning rate over a training."""
 
 PENALTY = 80.0
 """Of the ridge regression of a line, on logits, whose variance is some ten times that of pixels
@@ -19,18 +26,115 @@ ENOUGH = 10_000
 """Pairs that a line is fitted on at least, drawn again and again from those that there are."""
 
 
+@dataclass(frozen=True)
+class Recipe:
+    """How a network is trained, beside what it is. What each field defaults to is v8's way.
+
+    Attributes
+    ----------
+    fronts : int
+        Train towards the mean of so many photos, the most frontal ones of each
+        person. Errors are still those against the front alone.
+    mirror : bool
+        Train on mirror images too, input and target together.
+    shift, turn, zoom : float
+        Move input and target together, by so many pixels, degrees and share of
+        the size: each the standard deviation of a normal distribution.
+    light : float
+        Make input and target brighter or darker together: the standard
+        deviation of the logarithm of the gain.
+    schedule : str
+        Of the learning rate: ``"constant"``, or ``"cosine"``, which falls to
+        zero over all epochs.
+    average : float
+        Decay of the running average of the weights over steps. The test loss
+        and the best weights are those of the average. 0 keeps none.
+    shrink : float
+        Draw what a line beside the network says nearer to the mean front, by this
+        share: a line trusts an unseen face too much.
+
+    Raises
+    ------
+    ValueError
+        If a value is out of its range: the message names it.
+    """
+
+    fronts: int = 1
+    mirror: bool = False
+    shift: float = 0.0
+    turn: float = 0.0
+    zoom: float = 0.0
+    light: float = 0.0
+    schedule: str = "constant"
+    average: float = 0.0
+    shrink: float = 0.0
+
+    def __post_init__(self) -> None:
+        for field in ("average", "shrink"):
+            if not 0 <= getattr(self, field) < 1:
+                raise ValueError(f"{field} is {getattr(self, field)}, expected 0 or more, below 1")
+        for field in ("shift", "turn", "zoom", "light"):
+            if getattr(self, field) < 0:
+                raise ValueError(f"{field} is {getattr(self, field)}, expected 0 or more")
+        if self.fronts < 1:
+            raise ValueError(f"fronts is {self.fronts}, expected 1 or more")
+        if self.schedule not in SCHEDULES:
+            raise ValueError(
+                f"schedule is {self.schedule!r}, expected one of {', '.join(SCHEDULES)}"
+            )
+
+    def rate(self, done: float) -> float:
+        """The share of the learning rate when a share `done` of all steps, 0 to 1, is behind."""
+        return 1.0 if self.schedule == "constant" else (1 + math.cos(math.pi * done)) / 2
+
+
+PUBLISHED = Recipe()
+"""How v8 was trained."""
+
+MENDED = Recipe(
+    fronts=3,
+    mirror=True,
+    shift=2.0,
+    turn=5.0,
+    zoom=0.05,
+    light=0.2,
+    schedule="cosine",
+    average=0.99,
+    shrink=0.2,
+)
+"""Every change to the training that chapter 07 found to help."""
+
+MENDED_MANY = Recipe(mirror=True, schedule="cosine", average=0.99)
+"""The same for many people, who stand exactly in their place and have a true front, as drawn
+heads do: without the changes that make up for few people and for fronts chosen by symmetry."""
+
+RECIPES = {"v8": PUBLISHED, "v7": PUBLISHED, "v8-mended": MENDED, "v8-mended-many": MENDED_MANY}
+"""How each of ``model.ARCHITECTURES`` is trained, by its short name."""
+
+
+def named(name: str) -> Recipe:
+    """The recipe of a model by its short name, as ``model.named`` takes it.
+
+    Raises
+    ------
+    ValueError
+        If there is no such model.
+    """
+    model.named(name)  # says so where there is none
+    return RECIPES[re.sub(r"-\d+th$", "", name)]
+
+
 def augment(
-    inputs: np.ndarray, targets: np.ndarray, config: Config, rng: np.random.Generator
+    inputs: np.ndarray, targets: np.ndarray, recipe: Recipe, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Change each pair of a batch at random, as a config says.
+    """Change each pair of a batch at random, as a recipe says.
 
     Parameters
     ----------
     inputs, targets : numpy.ndarray
         float32, shape (n, height, width, 1), in 0..1.
-    config : Config or Mended
-        Its ``mirror``, ``shift``, ``turn``, ``zoom`` and ``light``. A plain
-        `Config` changes nothing.
+    recipe : Recipe
+        Its ``mirror``, ``shift``, ``turn``, ``zoom`` and ``light``.
     rng : numpy.random.Generator
 
     Returns
@@ -38,29 +142,28 @@ def augment(
     tuple of numpy.ndarray
         Both in the same form. What is drawn from beyond the edge repeats the edge.
     """
-    config = with_changes(config)
     n = len(inputs)
     both = np.concatenate([inputs, targets], axis=-1)
-    if config.mirror:
+    if recipe.mirror:
         flipped = rng.random(n) < 0.5
         both = np.where(flipped[:, None, None, None], both[:, :, ::-1], both)
-    if config.shift or config.turn or config.zoom:
+    if recipe.shift or recipe.turn or recipe.zoom:
         both = _moved(
             both,
-            shift=rng.normal(0, 1, (n, 2)) * config.shift,
-            turn=np.radians(rng.normal(0, 1, n) * config.turn),
-            scale=np.exp(rng.normal(0, 1, n) * config.zoom),
+            shift=rng.normal(0, 1, (n, 2)) * recipe.shift,
+            turn=np.radians(rng.normal(0, 1, n) * recipe.turn),
+            scale=np.exp(rng.normal(0, 1, n) * recipe.zoom),
         )
-    if config.light:
-        gain = np.exp(rng.normal(0, 1, n) * config.light).astype(np.float32)
+    if recipe.light:
+        gain = np.exp(rng.normal(0, 1, n) * recipe.light).astype(np.float32)
         both = np.clip(both * gain[:, None, None, None], 0, 1)
     return both[..., :1], both[..., 1:]
 
 
 def batches(
-    pairs: Pairs, config: Config, order: np.ndarray, batch_size: int, rng: np.random.Generator
+    pairs: Pairs, recipe: Recipe, order: np.ndarray, batch_size: int, rng: np.random.Generator
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Give out pairs in an order, batch by batch, as a config wants to be trained.
+    """Give out pairs in an order, batch by batch, as a recipe says.
 
     Where it asks for several fronts, a target is their mean.
 
@@ -69,23 +172,23 @@ def batches(
     tuple of numpy.ndarray
         Inputs and targets, augmented.
     """
-    several = several_fronts(pairs.faces, with_changes(config).fronts)
+    several = several_fronts(pairs.faces, recipe.fronts)
     for start in range(0, len(order), batch_size):
         index = order[start : start + batch_size]
         inputs, targets = pairs.batch(index)
         if several.shape[1] > 1:
             fronts = several[pairs.input[index]].T
             targets = np.mean([as_input(pairs.faces.images[each]) for each in fronts], axis=0)
-        yield augment(inputs, targets, config, rng)
+        yield augment(inputs, targets, recipe, rng)
 
 
-def fit_line(pairs: Pairs, config: Config, seed: int) -> tuple[np.ndarray, np.ndarray]:
+def fit_line(pairs: Pairs, recipe: Recipe, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """Fit a linear map from input to target logits by ridge regression, on augmented pairs.
 
     Parameters
     ----------
     pairs : Pairs
-    config : Config or Mended
+    recipe : Recipe
         How the pairs are augmented.
     seed : int
 
@@ -100,7 +203,7 @@ def fit_line(pairs: Pairs, config: Config, seed: int) -> tuple[np.ndarray, np.nd
     rng = np.random.default_rng([seed, 2])  # apart from the draws of an epoch
     moments = np.zeros((size + 1, 2 * size + 1))  # of [input, 1] with [input, target, 1]
     for _ in range(-(-ENOUGH // len(pairs))):
-        for batch in batches(pairs, config, np.arange(len(pairs)), 512, rng):
+        for batch in batches(pairs, recipe, np.arange(len(pairs)), 512, rng):
             inputs, targets = (logit(each).reshape(len(each), -1) for each in batch)
             ones = np.ones((len(inputs), 1), dtype=np.float32)
             moments += np.hstack([inputs, ones]).T @ np.hstack([inputs, targets, ones])
@@ -109,7 +212,7 @@ def fit_line(pairs: Pairs, config: Config, seed: int) -> tuple[np.ndarray, np.nd
     covariance = moments[:-1, :-1] - np.outer(means[:size], means)
     of_inputs = covariance[:, :size] + PENALTY / len(pairs) * np.eye(size)
     kernel = np.linalg.solve(of_inputs, covariance[:, size:])
-    kernel *= 1 - with_changes(config).shrink
+    kernel *= 1 - recipe.shrink
     bias = means[size:] - means[:size] @ kernel
     return kernel.astype(np.float32), bias.astype(np.float32)
 

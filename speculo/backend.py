@@ -1,14 +1,23 @@
-"""Keras with its backend, loaded without the backend's notes about itself.
+"""Keras with its backend, loaded without the backend's notes about itself, with the book's settings.
 
 TensorFlow writes some ten lines on oneDNN and CUDA to standard error when it is
 loaded, whatever the log level. `speculo.device.report` says the same in one.
-The rooms import Keras from here; KERAS_BACKEND chooses the backend as usual.
+The rooms import Keras from here. KERAS_BACKEND chooses the backend as usual, or
+else the machine's ``keras.json``; whatever else that file says is put right here.
 """
 
+import importlib.util
+import json
 import os
+import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from types import ModuleType
+
+BACKENDS = ("tensorflow", "jax", "torch")
+"""The backends that the book trains with, by the names of their packages."""
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
@@ -30,10 +39,57 @@ def _quiet() -> Iterator[None]:
             os.close(stderr)
 
 
-with _quiet():
-    import keras
+def _settings() -> Path:
+    """Where Keras looks for this machine's settings."""
+    return Path(os.environ.get("KERAS_HOME", "~/.keras")).expanduser() / "keras.json"
 
-    if keras.backend.backend() == "tensorflow":
+
+def _require_backend() -> None:
+    """Refuse a backend that is not installed, or that the book does not train with."""
+    name, where = os.environ.get("KERAS_BACKEND"), "the environment variable KERAS_BACKEND"
+    if not name:
+        name, where = "tensorflow", _settings()
+        with suppress(OSError, ValueError, AttributeError):  # Keras itself judges the file below
+            name = json.loads(_settings().read_text(encoding="utf-8")).get("backend", name)
+    if name not in BACKENDS:
+        raise ValueError(f"The backend {name!r} is chosen by {where}. Expected one of {BACKENDS}")
+    if importlib.util.find_spec(name) is None:
+        raise ModuleNotFoundError(
+            f"The backend {name!r} is chosen by {where}, and is not installed: "
+            f".venv/bin/pip install {name}, or choose another of {BACKENDS}"
+        )
+
+
+def _import_keras() -> ModuleType:
+    """Import Keras. Where it cannot start with this machine's settings, name the file."""
+    try:
+        import keras
+    except Exception as error:
+        if "keras.src.backend.config" in sys.modules:  # it has read the settings: they are fine
+            raise
+        raise ValueError(
+            f"Keras does not start with the settings of this machine ({error}). It reads "
+            f"{_settings()}, which can be deleted, and environment variables that begin with KERAS_"
+        ) from error
+    return keras
+
+
+def _set_what_the_book_relies_on() -> None:
+    """Undo what ``keras.json`` and KERAS_MAX_EPOCHS and the like have set for other projects."""
+    keras.config.set_image_data_format("channels_last")
+    keras.config.set_floatx("float32")
+    keras.config.set_epsilon(1e-7)
+    keras.config.set_dtype_policy("float32")
+    keras.config.set_max_epochs(None)
+    keras.config.set_max_steps_per_epoch(None)
+
+
+with _quiet():
+    _require_backend()
+    keras = _import_keras()
+    _set_what_the_book_relies_on()
+
+    if keras.config.backend() == "tensorflow":
         import tensorflow
 
         # It warns of compiling often where several models are asked one after the other.

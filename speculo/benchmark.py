@@ -22,7 +22,7 @@ import pandas as pd
 from sklearn.kernel_ridge import KernelRidge
 
 import speculo
-from speculo import evaluation, files, fingerprints, model, pairs, runs
+from speculo import checks, evaluation, files, fingerprints, model, pairs, runs
 from speculo.pairs import Pairs, Split
 from speculo.runs import Run
 from speculo.sources.heads import LEVELS
@@ -58,8 +58,7 @@ def whole(level: str, people: int = PEOPLE) -> Split:
     ValueError
         If there is no such level.
     """
-    if level not in LEVELS:
-        raise ValueError(f"level is {level!r}, expected one of {', '.join(LEVELS)}")
+    checks.choice("level", level, LEVELS)
     return pairs.split(speculo.load(f"heads-{level}", people=people), seed=0)
 
 
@@ -69,7 +68,10 @@ def split(level: str, people: int = PEOPLE) -> Split:
     return Split(train, test.turned)
 
 
-def baselines(pairs: Split) -> dict[str, np.ndarray]:
+KERNEL_RIDGE = "kernel ridge"
+
+
+def baselines(split: Split) -> tuple[dict[str, np.ndarray], dict[str, float]]:
     """Predict the test targets without a network.
 
     Those of ``evaluation.baselines`` but for the grey one, and kernel ridge
@@ -78,15 +80,17 @@ def baselines(pairs: Split) -> dict[str, np.ndarray]:
 
     Returns
     -------
-    dict
+    predictions : dict
         Name to float32 predictions of shape (n, height, width, 1).
+    parameters : dict
+        ``gamma`` and ``alpha`` of the kernel ridge regression.
     """
-    asked = pairs.test.batch()[0]
-    found = evaluation.fit_baselines(pairs.train)(asked)
+    asked = split.test.batch()[0]
+    found = evaluation.fit_baselines(split.train)(asked)
     del found["constant grey"]
-    gamma, alpha = _choose(pairs.train)
-    name = f"kernel ridge (gamma {gamma}, alpha {alpha})"
-    return found | {name: _kernel_ridge(pairs.train, asked, gamma, alpha)}
+    gamma, alpha = _choose(split.train)
+    found[KERNEL_RIDGE] = _kernel_ridge(split.train, asked, gamma, alpha)
+    return found, {"gamma": gamma, "alpha": alpha}
 
 
 def judge(drawn: np.ndarray, test: Pairs) -> pd.DataFrame:
@@ -153,8 +157,9 @@ def of_level(level: str, names: Iterable[str] = (), people: int = PEOPLE) -> pd.
     Returns
     -------
     pandas.DataFrame
-        What `judge` returns for each predictor, with columns ``level`` and
-        ``predictor`` before it.
+        What `judge` returns for each predictor, with columns ``level``,
+        ``predictor``, ``gamma`` and ``alpha`` before it, the last two of the
+        kernel ridge regression alone.
 
     Raises
     ------
@@ -169,8 +174,11 @@ def of_level(level: str, names: Iterable[str] = (), people: int = PEOPLE) -> pd.
         run.require(every)
         tables[run.config.name] = judge(evaluation.predict(run.model(), each.test), each.test)
         tables[f"{run.config.name}, fingerprints"] = judge_fingerprints(run, each.test)
-    tables = {name: judge(drawn, each.test) for name, drawn in baselines(each).items()} | tables
+    predictions, parameters = baselines(each)
+    tables = {name: judge(drawn, each.test) for name, drawn in predictions.items()} | tables
     found = pd.concat(tables, names=["predictor"]).droplevel(1).reset_index()
+    for place, (name, value) in enumerate(parameters.items()):
+        found.insert(place + 1, name, np.where(found["predictor"] == KERNEL_RIDGE, value, np.nan))
     found.insert(0, "level", level)
     return found
 
@@ -189,12 +197,11 @@ def overall(table: pd.DataFrame, beyond: float = 0) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        Columns ``MSE`` and ``rank-1``, a row a predictor, by its name without
-        what stands in brackets. Every photo counts once.
+        Columns ``MSE`` and ``rank-1``, a row a predictor. Every photo counts once.
     """
     low = pd.to_numeric(table["|yaw|"].str.split("-").str[0], errors="coerce")  # "all" is no number
     mine = table[low >= beyond]
-    name = mine["predictor"].str.split(" \\(").str[0]
+    name = mine["predictor"]
     photos = mine["photos"].groupby(name).sum()
     sums = mine[["MSE", "rank-1"]].mul(mine["photos"], axis=0).groupby(name).sum(min_count=1)
     return sums.div(photos, axis=0)
@@ -215,7 +222,7 @@ def main() -> None:
     parser.add_argument("--people", type=int, default=PEOPLE, help="fewer for a trial")
     parser.add_argument("--out", type=Path, help="a CSV file to write the table to")
     options = parser.parse_args()
-    trained = {name: runs.open(name).record["settings"]["dataset"] for name in options.run}
+    trained = {name: runs.open(name).settings["dataset"] for name in options.run}
     levels = options.level or LEVELS
     tables = []
     for level in levels:

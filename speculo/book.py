@@ -7,15 +7,16 @@ JupyterLab. ``make`` calls all of them.
 """
 
 import ast
-import html as html_text
 import json
 import os
 import re
+import shlex
 import shutil
 import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import quote
 
 import jupytext
 import nbformat
@@ -59,29 +60,33 @@ class Chapter:
 
     @property
     def title(self) -> str:
-        """The first heading."""
-        return re.search(r"^# # (.+)$", self.script.read_text(encoding="utf-8"), re.MULTILINE)[1]
+        """The first heading, or the name of a chapter that has none."""
+        text = self.script.read_text(encoding="utf-8")
+        found = re.search(r"^# # (.+)$", text, re.MULTILINE)
+        return found[1] if found else self.name
 
     @property
     def shows(self) -> str:
-        """What the chapter does, as its own first sentence says it."""
+        """What the chapter does, as its own first sentence says it, if it has one."""
         text = self.script.read_text(encoding="utf-8")
-        sentence = re.search(r"^# In this notebook we (.+?\.)$", text, re.MULTILINE | re.DOTALL)[1]
-        sentence = re.sub(r"\n# ", " ", sentence)
-        return sentence[0].upper() + sentence[1:]
+        found = re.search(r"^# In this notebook we (.+?\.)$", text, re.MULTILINE | re.DOTALL)
+        sentence = found[1].replace("\n# ", " ") if found else ""
+        return sentence[:1].upper() + sentence[1:]
 
     @property
     def seconds(self) -> float | None:
-        """How long it took in the last full run, or None where it has not been run."""
-        if not self.notebook.is_file():
+        """How long it took in the last full run, or None where no notebook says it."""
+        try:
+            metadata = json.loads(self.notebook.read_text(encoding="utf-8"))["metadata"]
+            return metadata["speculo"]["seconds"]
+        except (OSError, ValueError, KeyError, TypeError):
             return None
-        metadata = json.loads(self.notebook.read_text(encoding="utf-8"))["metadata"]
-        return metadata.get("speculo", {}).get("seconds")
 
 
 def chapters() -> list[Chapter]:
     """Find the chapters, in order."""
-    return [Chapter(path.stem) for path in sorted(NOTEBOOKS.glob("[0-9][0-9]_*.py"))]
+    scripts = sorted(NOTEBOOKS.glob("[0-9][0-9]_*.py"))
+    return [Chapter(path.stem) for path in scripts if path.is_file()]
 
 
 def contents() -> str:
@@ -89,9 +94,16 @@ def contents() -> str:
     rows = ["| Chapter | What it does | Seconds |", "| --- | --- | ---: |"]
     for chapter in chapters():
         seconds = "" if chapter.seconds is None else f"{chapter.seconds:.0f}"
-        link = f"[{chapter.title}](notebooks/{chapter.name}.ipynb)"
+        link = f"[{chapter.title}](notebooks/{quote(chapter.name)}.ipynb)"
         rows.append(f"| {link} | {chapter.shows} | {seconds} |")
     return "\n".join(rows)
+
+
+def shown_pictures() -> set[str]:
+    """Find the names of the pictures in ``img/`` that the README or a chapter shows."""
+    pages = (README, *(chapter.script for chapter in chapters()))
+    text = "\n".join(page.read_text(encoding="utf-8") for page in pages)
+    return set(re.findall(r"\bimg\W+([\w-]+\.(?:png|gif))", text))
 
 
 def execute(chapter: Chapter, output: Path, parameters: dict | None = None, **options) -> float:
@@ -103,7 +115,8 @@ def execute(chapter: Chapter, output: Path, parameters: dict | None = None, **op
         Its percent script is what runs, so that a change to it counts at once.
     output : Path
         Where the executed notebook goes. It appears there when the chapter is
-        done; one that failed is kept beside it, with ``-failed`` in its name.
+        done; one that failed or was stopped is kept beside it, with ``-failed``
+        in its name.
     parameters : dict, optional
         Values for the parameters cell.
     **options
@@ -132,11 +145,13 @@ def execute(chapter: Chapter, output: Path, parameters: dict | None = None, **op
             cwd=str(NOTEBOOKS),
             kernel_name="python3",
             coalesce_streams=True,
-            extra_arguments=["--log-level=ERROR"],  # ipykernel warns of its own transport otherwise
+            # ipykernel warns of its own transport, and of its sockets when it is interrupted
+            extra_arguments=["--log-level=CRITICAL"],
             **options,
         )
-    except papermill.PapermillExecutionError:
-        running.replace(output.with_name(f"{output.stem}-failed.ipynb"))
+    except BaseException:
+        if running.exists():
+            running.replace(output.with_name(f"{output.stem}-failed.ipynb"))
         raise
     running.replace(output)
     return time.monotonic() - begin
@@ -149,8 +164,7 @@ def run() -> None:
     -----
     With status 1 and the name of the cell, if one fails.
     """
-    import papermill
-
+    _refuse_edited_notebooks()
     sources = max(path.stat().st_mtime for path in (files.PROJECT / "speculo").rglob("*.py"))
     all_chapters = chapters()
     stale = False
@@ -162,21 +176,65 @@ def run() -> None:
             print(f"{place}: up to date")
             continue
         print(f"{place}: {chapter.title}", flush=True)
-        try:
-            seconds = execute(chapter, chapter.built, stdout_file=sys.stdout, progress_bar=False)
-        except papermill.PapermillExecutionError as error:
-            print(
-                f"\n{place} stopped in cell {error.cell_index} (In [{error.exec_count}]):\n\n"
-                f"{error.source.rstrip()}\n\n{error.ename}: {error.evalue}\n\n"
-                f"The whole notebook: {chapter.built.with_name(chapter.name + '-failed.ipynb')}"
-            )
-            sys.exit(1)
+        seconds = _execute_or_stop(chapter, place, stdout_file=sys.stdout)
         print(f"{place}: {seconds:.0f} s", flush=True)
     if stale:
         first = all_chapters[0]
         print(f"{first.name}, once more: its picture is now of this run", flush=True)
-        execute(first, first.built, progress_bar=False)
+        _execute_or_stop(first, first.name)
     print(f"The executed chapters are in {files.home() / 'build'}")
+
+
+def _execute_or_stop(chapter: Chapter, place: str, **options) -> float:
+    """Run a chapter into ``build/``. If a cell fails, the last thing said is why, without a traceback."""
+    from nbclient.exceptions import DeadKernelError
+    from papermill import PapermillExecutionError
+
+    failed = chapter.built.with_name(f"{chapter.name}-failed.ipynb")
+    try:
+        return execute(chapter, chapter.built, progress_bar=False, **options)
+    except PapermillExecutionError as error:
+        print(
+            f"\n{place} stopped in cell {error.cell_index} (In [{error.exec_count}]):\n\n"
+            f"{error.source.rstrip()}\n\nThe whole notebook: {failed}\n\n"
+            f"{error.ename}: {error.evalue}"
+        )
+    except DeadKernelError:
+        print(
+            f"\n{place} stopped: the kernel was killed, most likely because the memory is full. "
+            f"Close other programs, and run it again"
+        )
+    except KeyboardInterrupt:
+        print(f"\n{place} stopped. Run it again: a training goes on after its last full epoch")
+    sys.exit(1)
+
+
+def _refuse_edited_notebooks() -> None:
+    """Stop where a notebook was edited by itself: the script beside it is what runs."""
+    for chapter in chapters():
+        if (
+            chapter.notebook.is_file()
+            and chapter.notebook.stat().st_mtime > chapter.script.stat().st_mtime
+            and _cells(_read(chapter.notebook)) != _cells(jupytext.read(chapter.script))
+        ):
+            name = chapter.notebook.relative_to(NOTEBOOKS.parent)
+            sys.exit(
+                f"{name} was edited after its script {chapter.script.name}, and only the script is run. "
+                f"To take the edit into the script: .venv/bin/jupytext --sync {shlex.quote(str(name))}\n"
+                f"To go on without it: touch {shlex.quote(str(name.with_suffix('.py')))}"
+            )
+
+
+def _cells(notebook: nbformat.NotebookNode) -> list[tuple[str, str]]:
+    return [(cell.cell_type, cell.source) for cell in notebook.cells]
+
+
+def _read(path: Path) -> nbformat.NotebookNode:
+    """Read a notebook. One that is damaged is named."""
+    try:
+        return nbformat.read(path, as_version=4)
+    except Exception as error:  # nbformat has no class of its own for most of them
+        sys.exit(f"{path} is damaged ({error}). Delete it and run `make book`")
 
 
 def publish() -> None:
@@ -185,23 +243,24 @@ def publish() -> None:
     Nothing is executed here but chapter 00, once more, so that it shows this
     run's picture and times.
     """
-    from speculo import model, runs
+    from speculo import runs
 
+    _refuse_edited_notebooks()
     for chapter in chapters():
         if not chapter.built.is_file():
             sys.exit(f"{chapter.built} is missing: run `make book` first")
-        executed = nbformat.read(chapter.built, as_version=4)
-        seconds = executed.metadata.papermill.duration
-        nbformat.write(_publishable(chapter, executed, seconds), chapter.notebook)
+        executed = _read(chapter.built)
+        _publish(chapter, executed, executed.metadata.papermill.duration)
 
     first = chapters()[0]
-    execute(first, first.built, progress_bar=False)
-    executed = nbformat.read(first.built, as_version=4)
-    nbformat.write(_publishable(first, executed, first.seconds), first.notebook)
-    for architecture in ("v8", "v8-mended-16th"):  # the runs of chapters 03 and 06
-        pictures = runs.open(runs.default_name(model.named(architecture), "orl")).path / "img"
+    _execute_or_stop(first, first.name)
+    _publish(first, _read(first.built), first.seconds)
+    for name in ("v8-orl", "v8-mended-16th-orl-last"):  # the runs of chapters 03 and 07
+        pictures = runs.open(name).path / "img"
         for picture in sorted(pictures.glob("*.png")):
-            shutil.copyfile(picture, files.PROJECT / "img" / picture.name)
+            if picture.name in shown_pictures():
+                with files.replacing(files.PROJECT / "img" / picture.name) as part:
+                    shutil.copyfile(picture, part)
 
     text = README.read_text(encoding="utf-8")
     files.write_text(README, TABLE.sub(lambda found: f"{found[1]}{contents()}\n{found[2]}", text))
@@ -212,39 +271,27 @@ def html() -> None:
     from nbconvert import HTMLExporter
 
     folder = files.home() / "build" / "html"
-    folder.mkdir(parents=True, exist_ok=True)
     exporter = HTMLExporter(
-        template_name="lab",
+        raw_template=PAGE,
         embed_images=True,  # a page is one file, readable wherever it is put
         exclude_input_prompt=True,
         exclude_output_prompt=True,
-        # Nothing is asked of another host when a page is viewed.
-        mathjax_url="",
-        require_js_url="",
-        mermaid_js_url="",
     )
-    exporter.log.setLevel("ERROR")  # it warns of texts that are added below
     all_chapters = chapters()
-    for chapter in all_chapters:
+    for place, chapter in enumerate(all_chapters):
         source = chapter.built if chapter.built.is_file() else chapter.notebook
         if not source.is_file():
             sys.exit(f"{chapter.name} has not been run: run `make book` first")
-        notebook = nbformat.read(source, as_version=4)
-        _take_out_widgets(notebook)
-        alt = iter(_descriptions(notebook))
-        page, _ = exporter.from_notebook_node(
-            notebook, {"metadata": {"name": chapter.title, "path": str(NOTEBOOKS)}}
-        )
-        page = re.sub(
-            r'<script src="">\s*</script>', "", page
-        )  # the scripts that are not asked for
-        page = re.sub(r'href="(\d\d_\w+)\.ipynb', r'href="\1.html', page)
-        page = NO_ALT.sub(lambda _: f'alt="{next(alt)}"', page)  # noqa: B023
-        page = page.replace("</head>", f"<style>{PAGE_STYLE}</style>\n</head>", 1)
-        page = re.sub(r"(<body[^>]*>)", rf"\1\n{_menu(chapter)}", page, count=1)
-        page = page.replace("</main>", f"</main>\n{_neighbours(chapter)}", 1)
+        resources = {
+            "metadata": {"name": chapter.title, "path": str(NOTEBOOKS)},
+            "chapters": all_chapters,
+            "chapter": chapter,
+            "before": all_chapters[place - 1] if place else None,
+            "after": all_chapters[place + 1] if place + 1 < len(all_chapters) else None,
+        }
+        page, _ = exporter.from_notebook_node(_as_page(_read(source)), resources)
         files.write_text(folder / f"{chapter.name}.html", page)
-    first = all_chapters[0].name
+    first = quote(all_chapters[0].name)
     files.write_text(
         folder / "index.html",
         f'<!doctype html><html lang="en"><meta charset="utf-8"><title>Speculo</title>'
@@ -260,9 +307,21 @@ def lab() -> None:
     os.execv(sys.executable, command)
 
 
-NO_ALT = re.compile(r'alt="No description has been provided for this image"')  # nbconvert's words
-
-PAGE_STYLE = """
+PAGE = """
+{%- extends "lab/index.html.j2" -%}
+{%- macro link(to, before="", after="") -%}
+<a href="{{ to.name | urlencode }}.html">{{ before }}{{ to.title | e }}{{ after }}</a>
+{%- endmacro -%}
+{%- block html_head -%}
+<meta http-equiv="Content-Security-Policy"
+ content="default-src 'none'; img-src data:; font-src data:; style-src 'unsafe-inline'">
+{{ super() }}
+{%- endblock -%}
+{%- block html_head_js -%}{%- endblock -%}
+{%- block html_head_js_mathjax -%}{%- endblock -%}
+{%- block html_head_js_mermaidjs -%}{%- endblock -%}
+{%- block html_head_css -%}
+<style>
 nav.book { font: 15px/1.9 sans-serif; padding: .6em 1em; border-bottom: 1px solid #ddd; background: #fafafa; }
 nav.book a, nav.book b { margin-right: 1.1em; white-space: nowrap; }
 nav.book.end { border: 0; border-top: 1px solid #ddd; display: flex; justify-content: space-between; }
@@ -272,45 +331,63 @@ main img { max-width: 100%; height: auto; }
 .jp-RenderedHTMLCommon, .jp-OutputArea-output, .jp-Cell-inputArea, .highlight { overflow-x: auto; }
 @media (max-width: 600px) { .jp-Notebook .jp-Cell { padding-left: 0; padding-right: 0; }
   .jp-InputPrompt, .jp-OutputPrompt, .jp-Collapser { display: none !important; } }
+</style>
+{%- endblock -%}
+{%- block body_header -%}
+<body class="jp-Notebook" data-jp-theme-light="true" data-jp-theme-name="JupyterLab Light">
+<nav class="book" aria-label="Chapters">
+{%- for each in resources.chapters %}
+{% if each == resources.chapter -%}
+<b aria-current="page">{{ each.title | e }}</b>
+{%- else -%}{{ link(each) }}{%- endif -%}
+{%- endfor -%}
+</nav>
+<main>
+{%- endblock -%}
+{%- block data_png scoped -%}
+<div class="jp-RenderedImage jp-OutputArea-output">
+<img alt="{{ output | get_metadata("alt", "image/png") | e }}" src="data:image/png;base64,{{ output.data["image/png"] }}"
+{%- for size in ("width", "height") if output | get_metadata(size, "image/png") %}
+ {{ size }}="{{ output | get_metadata(size, "image/png") | e }}"
+{%- endfor -%}
+>
+</div>
+{%- endblock -%}
+{%- block body_footer -%}
+</main>
+<nav class="book end" aria-label="Before and after">
+{%- if resources.before -%}{{ link(resources.before, before="← ") }}{%- else -%}<span></span>{%- endif -%}
+{%- if resources.after -%}{{ link(resources.after, after=" →") }}{%- endif -%}
+</nav>
+</body>
+{%- endblock -%}
 """
+"""nbconvert's page of a notebook, with menus, and without scripts: none is run, none is fetched."""
 
 
-def _menu(chapter: Chapter) -> str:
-    """Links to every chapter but this one, which is named."""
-    links = [
-        f'<b aria-current="page">{each.title}</b>'
-        if each == chapter
-        else f'<a href="{each.name}.html">{each.title}</a>'
-        for each in chapters()
-    ]
-    return f'<nav class="book" aria-label="Chapters">{" ".join(links)}</nav>'
-
-
-def _neighbours(chapter: Chapter) -> str:
-    """Links to the chapter before and the chapter after."""
-    every = chapters()
-    place = every.index(chapter)
-    before, after = every[place - 1 : place], every[place + 1 : place + 2]
-    links = [f'<a href="{each.name}.html">← {each.title}</a>' for each in before] or [
-        "<span></span>"
-    ]
-    links += [f'<a href="{each.name}.html">{each.title} →</a>' for each in after]
-    return f'<nav class="book end" aria-label="Before and after">{"".join(links)}</nav>'
-
-
-def _descriptions(notebook: nbformat.NotebookNode) -> list[str]:
-    """Say in words what each picture of an executed chapter shows: its caption."""
-    texts = []
-    for number, cell in enumerate(notebook.cells):
-        if cell.cell_type != "code":
-            continue
-        pictures = sum("image/png" in output.get("data", {}) for output in cell.outputs)
-        below = notebook.cells[number + 1] if number + 1 < len(notebook.cells) else None
+def _as_page(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
+    """Prepare an executed chapter: pictures described, links to pages, no widgets."""
+    _take_out_widgets(notebook)
+    below = [*notebook.cells[1:], None]
+    for cell, following in zip(notebook.cells, below, strict=True):
+        if cell.cell_type == "markdown":
+            cell.source = LINK.sub(r"](\1.html", cell.source)
         caption = "A picture that the cell above has drawn"
-        if below is not None and below.source.startswith("**Figure"):
-            caption = re.sub(r"\[([^]]*)\]\([^)]*\)|[*`]", r"\1", below.source)
-        texts += [html_text.escape(" ".join(caption.split()))] * pictures
-    return texts
+        if following is not None and following.source.startswith("**Figure"):
+            caption = " ".join(
+                re.sub(r"\[([^]]*)\]\([^)]*\)|[*`]", r"\1", following.source).split()
+            )
+        for output in cell.get("outputs", []):
+            data = output.get("data", {})
+            if "text/markdown" in data:
+                data["text/markdown"] = LINK.sub(r"](\1.html", data["text/markdown"])
+            if "image/png" in data:
+                output.metadata.setdefault("image/png", {}).setdefault("alt", caption)
+    return notebook
+
+
+LINK = re.compile(r"\]\((\d\d_\w+)\.ipynb")
+"""A link from one chapter to another, in Markdown."""
 
 
 def _take_out_widgets(notebook: nbformat.NotebookNode) -> None:
@@ -333,13 +410,11 @@ def metrics(notebook: nbformat.NotebookNode) -> dict:
     return {}
 
 
-def _publishable(
-    chapter: Chapter, executed: nbformat.NotebookNode, seconds: float
-) -> nbformat.NotebookNode:
-    """Join the cells of the script with the outputs of the executed notebook."""
+def _publish(chapter: Chapter, executed: nbformat.NotebookNode, seconds: float) -> None:
+    """Write the cells of the script with the outputs of the executed notebook."""
     _take_out_widgets(executed)
     notebook = jupytext.read(chapter.script)
-    if [cell.source for cell in notebook.cells] != [cell.source for cell in executed.cells]:
+    if _cells(notebook) != _cells(executed):
         sys.exit(f"{chapter.script} has changed since it was run: run `make book` first")
     for number, (cell, run_cell) in enumerate(zip(notebook.cells, executed.cells, strict=True)):
         cell.id = f"{chapter.name}-{number:02}"
@@ -359,11 +434,14 @@ def _publishable(
             "speculo": {"seconds": round(seconds, 1)},
         }
     )
-    return notebook
+    files.write_text(chapter.notebook, nbformat.writes(notebook) + "\n")
 
 
 if __name__ == "__main__":
     commands = {"run": run, "publish": publish, "html": html, "lab": lab}
     if len(sys.argv) != 2 or sys.argv[1] not in commands:
         sys.exit(f"usage: python -m speculo.book {'|'.join(commands)}")
-    commands[sys.argv[1]]()
+    try:
+        commands[sys.argv[1]]()
+    except OSError as error:  # a full disk, a folder that cannot be written to
+        sys.exit(f"{error}")

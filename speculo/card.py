@@ -1,17 +1,24 @@
 """The model card of a run, in the form of the one that Speculo-v8 was published with."""
 
 import math
+import re
 from pathlib import Path
 
-from speculo import files
+from speculo import checks, files
 from speculo.backend import keras
-from speculo.runs import Run
+from speculo.runs import CIRCUMSTANCES, Run
 
 WIDTH = 65
 COLUMNS = (29, 55, 65)
 """Where the columns of a summary end, in characters."""
 
 HEADINGS = ("Layer (type)", "Output Shape", "Param #")
+
+CONTROLS = re.compile(r"[\s\x00-\x1f\x7f-\x9f\ud800-\udfff]+")
+"""Line ends and the like, and bytes of a file's name that are no UTF-8."""
+
+MARKUP = re.compile(r"[\\`*\[\]<>|&$~#@]|:(?=//)|(?<=www)\.|(?<!\w)_|_(?!\w)")
+"""What Markdown could take for its own."""
 
 
 def summary(model: keras.Model) -> str:
@@ -84,13 +91,14 @@ def write(run: Run, notes: list[str], network: keras.Model | None = None) -> Pat
     FileNotFoundError
         If the run has no weights, and no network is given.
     """
-    config, record = run.config, run.record
-    settings, device = record["settings"], record["device"]
+    config, settings = run.config, run.settings
+    device, installed = (run.part(name, kinds) for name, kinds in CIRCUMSTANCES.items())
     loss = {"binary_crossentropy": "binary cross entropy"}.get(config.loss, config.loss)
+    tested = checks.listed(settings["test_people"], 20)
     version = config.name.removeprefix("Speculo-")
-    versions = ", ".join(f"{name} {number}" for name, number in record["versions"].items())
+    versions = ", ".join(f"{name} {number}" for name, number in installed.items())
     lines = [
-        f"# Model {version}",
+        f"# Model {_text(version)}",
         f"Optimizer - {config.optimizer} (LR - {config.learning_rate}) <br>",
         f"Loss Function - {loss} <br>",
         f"Input Shape - {config.input_shape} <br>",
@@ -98,8 +106,8 @@ def write(run: Run, notes: list[str], network: keras.Model | None = None) -> Pat
         f"Latent Size - {config.latent_size} <br>",
         "",
         "### Dataset Sample",
-        f"{settings['dataset']}: {len(settings['train_people'])} people to train on, "
-        f"{len(settings['test_people'])} others to test on ({_listed(settings['test_people'])})",
+        f"{_text(settings['dataset'])}: {len(settings['train_people'])} people to train on, "
+        f"{len(settings['test_people'])} others to test on ({_text(tested)})",
         "",
         "![Rows of faces: inputs and targets to train on, inputs and targets to test on](img/dataset.png)",
         "",
@@ -131,9 +139,9 @@ def write(run: Run, notes: list[str], network: keras.Model | None = None) -> Pat
     return path
 
 
-def _listed(names: list[str], most: int = 20) -> str:
-    more = f" and {len(names) - most} more" if len(names) > most else ""
-    return ", ".join(names[:most]) + more
+def _text(name: str) -> str:
+    """Write a name, which may be that of a file, so that Markdown shows it as it is."""
+    return MARKUP.sub(r"\\\g<0>", CONTROLS.sub(" ", name))
 
 
 def _row(fields: tuple[str, ...]) -> str:

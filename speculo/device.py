@@ -2,10 +2,9 @@
 
 import platform
 from dataclasses import dataclass
-from pathlib import Path
 
+from speculo import checks, cpu
 from speculo.backend import keras
-from speculo.images import cores
 
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
 
@@ -40,8 +39,8 @@ def find() -> Device:
         name, capability = gpus[0]
         return Device("gpu", name, len(gpus), capability >= (8, 0))
     # Among the CPU backends only TensorFlow's kernels gain by bfloat16.
-    fast = backend == "tensorflow" and bool({"avx512_bf16", "amx_bf16"} & _cpu_flags())
-    return Device("cpu", _cpu_name(), cores(), fast)
+    fast = backend == "tensorflow" and bool({"avx512_bf16", "amx_bf16"} & cpu.flags())
+    return Device("cpu", cpu.name(), cpu.cores(), fast)
 
 
 def precision(asked: str | None = None) -> str:
@@ -59,11 +58,7 @@ def precision(asked: str | None = None) -> str:
     """
     if asked is None:
         return "mixed_bfloat16" if find().fast_bfloat16 else "float32"
-    if asked not in PRECISIONS:
-        raise ValueError(
-            f"precision is {asked!r}, expected one of {', '.join(PRECISIONS)}, or None"
-        )
-    return asked
+    return checks.choice("precision", asked, PRECISIONS, otherwise="None")
 
 
 def report() -> str:
@@ -126,20 +121,3 @@ def _backend_version() -> str:
     import importlib
 
     return importlib.import_module(keras.backend.backend()).__version__
-
-
-def _cpu_info() -> str:
-    path = Path("/proc/cpuinfo")
-    return path.read_text(errors="replace") if path.is_file() else ""
-
-
-def _cpu_flags() -> set[str]:
-    flags = [line for line in _cpu_info().splitlines() if line.startswith("flags")]
-    return set(flags[0].split(":")[1].split()) if flags else set()
-
-
-def _cpu_name() -> str:
-    names = [line for line in _cpu_info().splitlines() if line.startswith("model name")]
-    return (
-        names[0].split(":", 1)[1].strip() if names else platform.processor() or platform.machine()
-    )

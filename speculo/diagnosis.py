@@ -6,17 +6,16 @@ Each function changes one thing. The suspects were read in the code that publish
 
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 from PIL import Image
-from scipy.ndimage import gaussian_filter
 
-from speculo import evaluation, model, training
+from speculo import augmentation, checks, evaluation, model, training
 from speculo.backend import keras
 from speculo.faces import FaceSet, angle_from_front
 from speculo.pairs import Pairs, Split, as_input, fronts
@@ -31,14 +30,66 @@ PUBLISHED_FRAMES, PUBLISHED_EPOCHS = 615_467, 38
 FLOOR = 0.5
 """Sigmoid of zero: the darkest output behind a ReLU."""
 
+NARROW = replace(model.V8, filters=(32, 32, 32, 32, model.V8.filters[-1]), momentum=0.9)
+"""v8 with fewer filters, to be trained again and again. The numbers before its fingerprint are
+as many as v8's. Its batch normalisation follows a training of few steps (momentum)."""
+
+
+# Verdicts
+
+
+class Verdict(NamedTuple):
+    """What an experiment says of a suspect, or of a note on the card.
+
+    Attributes
+    ----------
+    suspect : str
+        What was suspected or noted.
+    held : bool
+        Whether the experiment confirms it.
+    number : str
+        What that was decided by.
+    """
+
+    suspect: str
+    held: bool
+    number: str
+
+
+def verdict_table(verdicts: Sequence[Verdict]) -> pd.DataFrame:
+    """Put verdicts into a table, in their order: a row for each suspect or note."""
+    rows = [(name, "confirmed" if held else "not here", number) for name, held, number in verdicts]
+    columns = ["suspect or note", "verdict", "number"]
+    return pd.DataFrame(rows, columns=columns).set_index(columns[0])
+
+
+def spread_over_seeds(*errors: np.ndarray) -> float:
+    """Standard deviation of errors over seeds: of several trainings the largest.
+
+    Parameters
+    ----------
+    *errors : numpy.ndarray
+        Shape (seeds,), for each training: the MSE of each seed.
+
+    Returns
+    -------
+    float
+        Infinite where there is one seed, which says nothing of others.
+    """
+    return max(float(each.std(ddof=1)) if len(each) > 1 else np.inf for each in errors)
+
+
+def beyond_seeds(gain: float | pd.Series, spread: float) -> bool | pd.Series:
+    """Tell which gains count: those above twice the spread over seeds."""
+    return gain > 2 * spread
+
 
 # Trainings
 
 
 def trained(
     config: model.Config,
-    pairs: Pairs,
-    asked: Pairs,
+    split: Split,
     *,
     seeds: Sequence[int],
     epochs: int,
@@ -49,8 +100,8 @@ def trained(
     Parameters
     ----------
     config : Config
-    pairs, asked : Pairs
-        What to learn from, and what to draw.
+    split : Split
+        Train pairs to learn from, test pairs to draw.
     seeds : sequence of int
         Of the first weights, the order and the dropout: two calls with the same
         seeds differ by what was changed alone.
@@ -62,8 +113,12 @@ def trained(
     Returns
     -------
     numpy.ndarray
-        float32, shape (seeds, n, height, width, 1): drawings of `asked`.
+        float32, shape (seeds, n, height, width, 1): drawings of the test pairs.
     """
+    checks.whole_number("epochs", epochs)
+    checks.whole_number("batch_size", batch_size)
+    if not len(seeds):
+        raise checks.wrong("seeds", seeds, "one or more")
     # One network for all seeds, as compiling it takes longer than some of the trainings.
     network = model.build(config)
     network.optimizer.build(network.trainable_variables)
@@ -75,39 +130,22 @@ def trained(
             network.set_weights(model.build(config, seed=seed).get_weights())
             for variable, value in zip(network.optimizer.variables, fresh, strict=True):
                 variable.assign(value)
+            plan = training.Plan(augmentation.PUBLISHED, epochs, batch_size, seed)
             for epoch in range(epochs):
-                training.train_epoch(
-                    network, config, pairs, epoch, epochs, batch_size=batch_size, seed=seed
-                )
+                training.train_epoch(network, config, split.train, plan, epoch)
                 done = place * epochs + epoch + 1
                 spent = time.perf_counter() - begin
                 progress.update(done, len(seeds) * epochs, spent, f"Seed {seed}")
-            drawn.append(model.forward(network, asked.batch()[0]))
+            drawn.append(model.forward(network, split.test.batch()[0]))
     return np.stack(drawn)
 
 
 def some(pairs: Pairs, most: int, *, seed: int = 0) -> Pairs:
     """Draw so many pairs at random, in their order; all of them where there are fewer."""
-    drawn = np.sort(np.random.default_rng(seed).permutation(len(pairs))[:most])
+    checks.instance("pairs", pairs, Pairs)
+    checks.whole_number("most", most)
+    drawn = np.sort(np.random.default_rng(checks.seed("seed", seed)).permutation(len(pairs))[:most])
     return pairs.take(drawn)
-
-
-def mse(outputs: np.ndarray, pairs: Pairs) -> np.ndarray:
-    """Mean squared error of the drawings of each seed.
-
-    Parameters
-    ----------
-    outputs : numpy.ndarray
-        Shape (seeds, n, height, width, 1), from `trained`.
-    pairs : Pairs
-        The pairs that were asked for.
-
-    Returns
-    -------
-    numpy.ndarray
-        float64, shape (seeds,).
-    """
-    return np.array([evaluation.squared_error(each, pairs).mean() for each in outputs])
 
 
 def spread(outputs: np.ndarray) -> float:
@@ -121,16 +159,31 @@ def spread(outputs: np.ndarray) -> float:
     return float(outputs.std(axis=-4).mean())
 
 
-def sharpness(images: np.ndarray) -> float:
-    """Root mean square difference of neighbouring pixels: 0 for a flat grey.
+def drawing_table(drawings: Mapping[str, np.ndarray], pairs: Pairs) -> pd.DataFrame:
+    """Describe the drawings of several models: error, darkest pixel, pixels at the floor, spread.
 
     Parameters
     ----------
-    images : numpy.ndarray
-        Shape (..., height, width, 1), in 0..1.
+    drawings : mapping
+        Name to drawings of all of `pairs`, shape (seeds, n, height, width, 1).
+    pairs : Pairs
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row for each name.
     """
-    across, down = np.diff(images, axis=-2), np.diff(images, axis=-3)
-    return float(np.sqrt((np.square(across).mean() + np.square(down).mean()) / 2))
+    return pd.DataFrame(
+        {
+            name: {
+                "MSE": evaluation.squared_error(each, pairs).mean(),
+                "darkest pixel": each.min(),
+                "pixels at 0.5 exactly": (each == FLOOR).mean(),
+                "spread from face to face": spread(each),
+            }
+            for name, each in drawings.items()
+        }
+    ).T
 
 
 # The loss without anything beside it
@@ -149,36 +202,15 @@ def levels(pairs: Pairs) -> dict[str, float]:
         v8 can draw it (never below 0.5), the targets as far as v8 can draw them,
         and the person's other photos.
     """
-    inputs, targets = pairs.batch()
+    _, targets = pairs.batch()
     mean = targets.mean(axis=0)
-
-    def error(predicted: np.ndarray | float) -> float:
-        return float(np.square(targets - predicted, dtype=np.float64).mean())
-
-    other = pairs.input != pairs.target
     return {
-        "best constant grey": error(targets.mean()),
-        "mean front, no pixel below 0.5": error(np.maximum(mean, FLOOR)),
-        "every target, no pixel below 0.5": error(np.maximum(targets, FLOOR)),
-        "mean front": error(mean),
-        "the person's other photo": float(
-            np.square(inputs[other] - targets[other], dtype=np.float64).mean()
-        ),
+        "best constant grey": evaluation.mse(targets.mean(), targets),
+        "mean front, no pixel below 0.5": evaluation.mse(np.maximum(mean, FLOOR), targets),
+        "every target, no pixel below 0.5": evaluation.output_floor(pairs)[1],
+        "mean front": evaluation.mse(mean, targets),
+        "the person's other photo": evaluation.mse(*pairs.turned.batch()),
     }
-
-
-# The drawings
-
-
-def fed_bytes(network: keras.Model, pairs: Pairs) -> np.ndarray:
-    """Draw the fronts of inputs that were not scaled: 0..255, to a model that learned from 0..1.
-
-    Returns
-    -------
-    numpy.ndarray
-        float32, shape (n, height, width, 1).
-    """
-    return model.forward(network, pairs.batch()[0] * np.float32(255))
 
 
 # The fingerprint
@@ -331,7 +363,7 @@ def people_by_position(names: Sequence[str], listing: Sequence[str]) -> np.ndarr
 
 
 def share_of_others(matched: np.ndarray) -> float:
-    """Share of the people with a match who got somebody else."""
+    """Share of the places with a match that got somebody else's, or another frame's."""
     place = np.flatnonzero(matched >= 0)
     return float((matched[place] != place).mean())
 
@@ -341,11 +373,18 @@ def fronts_of(faces: FaceSet) -> np.ndarray:
     return fronts(faces)[np.unique(faces.person, return_index=True)[1]]
 
 
-def error_of_match(faces: FaceSet, matched: np.ndarray) -> float:
-    """MSE that the right fronts get when the matched people's fronts are taken for the targets."""
-    front = as_input(faces.images[fronts_of(faces)])
-    place = np.flatnonzero(matched >= 0)
-    return float(np.square(front[place] - front[matched[place]], dtype=np.float64).mean())
+def error_of_match(front: np.ndarray, matched: np.ndarray) -> float:
+    """MSE that the right fronts get when those of the matched people are taken for the targets.
+
+    Parameters
+    ----------
+    front : numpy.ndarray
+        uint8, shape (people, height, width): the front of each person.
+    matched : numpy.ndarray
+        From `people_by_position`.
+    """
+    front, place = as_input(front), np.flatnonzero(matched >= 0)
+    return evaluation.mse(front[place], front[matched[place]])
 
 
 # The clock
@@ -397,94 +436,3 @@ def _seconds(batches: Iterator) -> float:
     for _ in batches:
         pass
     return time.perf_counter() - begin
-
-
-# The notes on the card
-
-
-@dataclass(frozen=True, eq=False)
-class Smaller(Pairs):
-    """The same pairs, shrunk: each pixel is the mean of `factor` by `factor` pixels."""
-
-    factor: int = 2
-
-    def batch(self, index: np.ndarray | slice = slice(None)) -> tuple[np.ndarray, np.ndarray]:
-        """Inputs and targets as the network takes them, see `Pairs.batch`."""
-        inputs, targets = super().batch(index)
-        return shrunk(inputs, self.factor), shrunk(targets, self.factor)
-
-
-def smaller(pairs: Pairs, factor: int) -> Smaller:
-    """Shrink pairs, see `Smaller`."""
-    return Smaller(pairs.faces, pairs.input, pairs.target, factor)
-
-
-def shrunk(images: np.ndarray, factor: int) -> np.ndarray:
-    """Average blocks of `factor` by `factor` pixels: (..., height, width, 1) to a smaller one."""
-    *first, height, width, _ = images.shape
-    blocks = images.reshape(*first, height // factor, factor, width // factor, factor, 1)
-    return blocks.mean(axis=(-4, -2))
-
-
-def enlarged(images: np.ndarray, factor: int) -> np.ndarray:
-    """Enlarge images (n, height, width, 1) with bicubic interpolation."""
-    height, width = images.shape[1] * factor, images.shape[2] * factor
-    return np.stack(
-        [
-            np.asarray(Image.fromarray(each[..., 0]).resize((width, height), Image.BICUBIC))
-            for each in images
-        ]
-    )[..., np.newaxis]
-
-
-def errors_by_size(pairs: Split, factors: Sequence[int] = (1, 2, 4, 8)) -> pd.DataFrame:
-    """Errors of mean face and ridge regression on the test pairs, shrunk by each factor.
-
-    Returns
-    -------
-    pandas.DataFrame
-        A row for each size (pixels in a side), with columns ``mean face`` and ``ridge``.
-    """
-    rows = {}
-    for factor in factors:
-        shrunk_pairs = Split(*(smaller(each, factor) for each in pairs))
-        drawn = evaluation.baselines(shrunk_pairs)
-        rows[pairs.test.faces.images.shape[1] // factor] = {
-            short: evaluation.squared_error(drawn[name], shrunk_pairs.test).mean()
-            for short, name in (("mean face", "mean frontal face"), ("ridge", "ridge regression"))
-        }
-    return pd.DataFrame(rows).T
-
-
-def at_both_sizes(large: np.ndarray, small: np.ndarray, pairs: Pairs) -> pd.DataFrame:
-    """Judge drawings of full and of half size at both, after scaling. Mean over seeds.
-
-    Parameters
-    ----------
-    large, small : numpy.ndarray
-        Shapes (seeds, n, height, width, 1) and (seeds, n, height / 2, width / 2, 1).
-    pairs : Pairs
-        At full size.
-
-    Returns
-    -------
-    pandas.DataFrame
-        A row for each training, a column for each size it is judged at.
-    """
-    half, side = smaller(pairs, 2), large.shape[2]
-    grown = np.stack([enlarged(each, 2) for each in small])
-    errors = [
-        [mse(large, pairs).mean(), mse(shrunk(large, 2), half).mean()],
-        [mse(grown, pairs).mean(), mse(small, half).mean()],
-    ]
-    sides = (side, side // 2)
-    return pd.DataFrame(
-        errors,
-        index=[f"trained at {each}" for each in sides],
-        columns=[f"judged at {each}" for each in sides],
-    )
-
-
-def blurred(images: np.ndarray, sigma: float) -> np.ndarray:
-    """Blur images (n, height, width, 1) with a Gaussian of `sigma` pixels."""
-    return gaussian_filter(images, (0, sigma, sigma, 0), mode="nearest")

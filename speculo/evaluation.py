@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from sklearn.linear_model import Ridge
 
-from speculo import model
+from speculo import checks, model
 from speculo.backend import keras
 from speculo.pairs import Pairs, Split, as_input
 
@@ -24,8 +24,18 @@ def predict(network: keras.Model, pairs: Pairs, *, batch_size: int = 64) -> np.n
     -------
     numpy.ndarray
         float32, shape (n, height, width, 1), in 0..1.
+
+    Raises
+    ------
+    ValueError
+        If there are no pairs, if network and images differ in size, or if
+        `batch_size` is below 1.
     """
-    return model.forward(network, pairs.faces.images[pairs.input], batch_size=batch_size)
+    _check_pairs("pairs", pairs)
+    checks.instance("network", network, keras.Model)
+    checks.whole_number("batch_size", batch_size)
+    images = checks.sized("pairs", pairs.faces.images, network.input_shape[1:3])
+    return model.forward(network, images[pairs.input], batch_size=batch_size)
 
 
 def baselines(pairs: Split) -> dict[str, np.ndarray]:
@@ -46,6 +56,8 @@ def baselines(pairs: Split) -> dict[str, np.ndarray]:
     dict
         Name to float32 predictions of shape (n, height, width, 1), in 0..1.
     """
+    checks.instance("pairs", pairs, Split)
+    _check_pairs("pairs.test", pairs.test)
     return fit_baselines(pairs.train)(pairs.test.batch()[0])
 
 
@@ -58,6 +70,7 @@ def fit_baselines(train: Pairs) -> Callable[[np.ndarray], dict[str, np.ndarray]]
         From inputs, float32 (n, height, width, 1) in 0..1, to name and
         predictions of the same shape.
     """
+    _check_pairs("train", train)
     drawn = np.sort(np.random.default_rng(0).permutation(len(train))[:MOST])
     inputs, targets = train.batch(drawn)
     fronts = train.batch(np.unique(train.target, return_index=True)[1])[1]
@@ -89,36 +102,60 @@ def other_photo(pairs: Pairs) -> np.ndarray:
         float32 (n, height, width, 1), in 0..1. A person whose one photo besides
         the front is the input is answered with the input.
     """
-    chosen = np.empty(len(pairs), dtype=np.int64)
-    for number in np.unique(pairs.person):
-        mine = np.flatnonzero(pairs.person == number)
-        photos = pairs.input[mine]
-        turned = photos[photos != pairs.target[mine]]
-        following = np.searchsorted(turned, photos, side="right") % max(len(turned), 1)
-        chosen[mine] = turned[following] if len(turned) else photos
+    _check_pairs("pairs", pairs)
+    step = len(pairs.faces)
+    person = pairs.person.astype(np.int64)
+    key = person * step + pairs.input  # sorts by person, then by photo
+    turned = np.sort(key[pairs.input != pairs.target])
+    begin, end = (
+        np.searchsorted(turned, person * step),
+        np.searchsorted(turned, (person + 1) * step),
+    )
+    following = np.searchsorted(turned, key, side="right")
+    following = np.where(following < end, following, begin)  # after the last comes the first
+    chosen = np.where(begin < end, np.append(turned, 0)[following], key) % step
     return as_input(pairs.faces.images[chosen])
 
 
 def mse(predictions: np.ndarray, targets: np.ndarray) -> float:
     """Mean squared error over all pixels, in 0..1: any shapes that go together."""
-    return float(np.square(predictions - targets, dtype=np.float64).mean())
+    drawn, wanted = checks.numbers("predictions", predictions), checks.numbers("targets", targets)
+    try:
+        apart = np.subtract(drawn, wanted, dtype=np.result_type(drawn, wanted, np.float32))
+    except ValueError:
+        raise checks.wrong("predictions", drawn, f"a shape like {wanted.shape}") from None
+    if not apart.size:
+        raise ValueError("predictions and targets have no pixel, expected one or more")
+    return float(np.square(apart, dtype=np.float64).mean())
 
 
 def squared_error(predictions: np.ndarray, pairs: Pairs) -> np.ndarray:
     """Mean squared error of each prediction, on pixels in 0..1.
 
+    Parameters
+    ----------
+    predictions : numpy.ndarray
+        Shape (..., n, height, width, 1): for all of `pairs`, once or several times.
+    pairs : Pairs
+
     Returns
     -------
     numpy.ndarray
-        float64, shape (n,).
+        float64, shape (..., n).
     """
+    _check_pairs("pairs", pairs)
     _, targets = pairs.batch()
-    return np.square(predictions - targets, dtype=np.float64).mean(axis=(1, 2, 3))
+    if not isinstance(predictions, np.ndarray) or predictions.shape[-4:] != targets.shape:
+        raise checks.wrong("predictions", predictions, f"drawings of the shape {targets.shape}")
+    return np.square(predictions - targets, dtype=np.float64).mean(axis=(-3, -2, -1))
 
 
 def psnr(mse: float | np.ndarray) -> float | np.ndarray:
     """Peak signal-to-noise ratio in decibels, for pixels in 0..1: 10 log10(1 / MSE)."""
-    return -10 * np.log10(mse)
+    if not (checks.numbers("mse", mse) >= 0).all():
+        raise checks.wrong("mse", mse, "0 or more")
+    with np.errstate(divide="ignore"):  # without an error it is infinite
+        return -10 * np.log10(mse)
 
 
 def table(predictions: dict[str, np.ndarray], pairs: Pairs) -> pd.DataFrame:
@@ -136,7 +173,14 @@ def table(predictions: dict[str, np.ndarray], pairs: Pairs) -> pd.DataFrame:
         One row a predictor: MSE over all pairs, its PSNR in decibels, and the
         standard error of the MSE over people, as the photos of one person are
         no independent trials.
+
+    Raises
+    ------
+    ValueError
+        If there is no predictor, or if predictions have another shape than the targets.
     """
+    if not isinstance(predictions, dict) or not predictions:
+        raise checks.wrong("predictions", predictions, "a name with its predictions, or several")
     rows = []
     for name, values in predictions.items():
         errors = squared_error(values, pairs)
@@ -154,6 +198,8 @@ def table(predictions: dict[str, np.ndarray], pairs: Pairs) -> pd.DataFrame:
 
 def by_person(errors: np.ndarray, pairs: Pairs) -> pd.DataFrame:
     """Average the errors of each person, best first: columns ``MSE`` and ``photos``."""
+    _check_pairs("pairs", pairs)
+    checks.array("errors", errors, np.floating, (len(pairs),))
     names = np.array(pairs.faces.names)[pairs.person]
     grouped = pd.Series(errors).groupby(names)
     return pd.DataFrame({"MSE": grouped.mean(), "photos": grouped.size()}).sort_values("MSE")
@@ -168,9 +214,16 @@ def output_floor(pairs: Pairs, floor: float = 0.5) -> tuple[float, float]:
         The share of target pixels below `floor`, and the MSE of the targets
         themselves, clipped at `floor`: no such predictor can do better.
     """
+    _check_pairs("pairs", pairs)
+    checks.number("floor", floor, 0, 1)
     _, targets = pairs.batch()
     below = np.minimum(targets - floor, 0)
     return float((below < 0).mean()), float(np.square(below, dtype=np.float64).mean())
+
+
+def _check_pairs(name: str, pairs: Pairs) -> None:
+    if not len(checks.instance(name, pairs, Pairs)):
+        raise ValueError(f"{name} holds no pair, expected one or more")
 
 
 def _ridge(inputs: np.ndarray, targets: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:

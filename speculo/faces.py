@@ -1,15 +1,16 @@
 """FaceSet: photographs of faces, whose they are, and how they are turned."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import MISSING, dataclass, fields, replace
 from pathlib import Path
 
 import numpy as np
 
-from speculo import files
+from speculo import checks, files
 
-SMALLEST = 32
-"""Smallest allowed side of an image in pixels: the input of the card's models."""
+SMALLEST, LARGEST = 32, 1024
+"""Smallest and largest allowed side of an image in pixels. The card's models take the smallest."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,8 +44,9 @@ class FaceSet:
     Raises
     ------
     ValueError
-        If shapes or types do not agree, if a person has no image, or if a
-        series or a front crosses two people.
+        If shapes or types do not agree, if an angle is infinite, if a person
+        has no image, if two have one name, or if a series or a front crosses
+        two people.
     """
 
     name: str
@@ -58,31 +60,23 @@ class FaceSet:
     skipped: tuple[tuple[str, str], ...] = ()
 
     def __post_init__(self) -> None:
-        n = len(self.images)
+        n = len(checks.images("FaceSet.images", self.images))
         if self.series is None:
             object.__setattr__(self, "series", self.person)
         if self.front is None:
             object.__setattr__(self, "front", np.full(n, -1, dtype=np.int64))
-        expected = {
-            "images": (np.uint8, (n, *self.images.shape[1:])),
-            "person": (np.int32, (n,)),
-            "pose": (np.float32, (n, 3)),
-            "series": (np.int32, (n,)),
-            "front": (np.int64, (n,)),
-        }
-        for field, (dtype, shape) in expected.items():
-            array = getattr(self, field)
-            if array.dtype != dtype or array.shape != shape:
-                raise ValueError(
-                    f"FaceSet.{field} is {array.dtype} {array.shape}, "
-                    f"expected {np.dtype(dtype)} {shape}"
-                )
-        if self.images.ndim != 3:
-            raise ValueError(
-                f"FaceSet.images has shape {self.images.shape}, expected (n, height, width)"
-            )
-        if self.origin.shape != (n,) or self.origin.dtype.kind != "U":
-            raise ValueError("FaceSet.origin needs one string for each image")
+        for field, kind, shape in (
+            ("person", np.int32, (n,)),
+            ("pose", np.float32, (n, 3)),
+            ("origin", np.str_, (n,)),
+            ("series", np.int32, (n,)),
+            ("front", np.int64, (n,)),
+        ):
+            checks.array(f"FaceSet.{field}", getattr(self, field), kind, shape)
+        checks.instance("FaceSet.name", self.name, str)
+        _refuse_twins(self.names, "FaceSet.names")
+        if np.isinf(self.pose).any():
+            raise ValueError("FaceSet.pose holds infinity, expected degrees, or NaN where unknown")
         if not np.array_equal(np.unique(self.person), np.arange(len(self.names))):
             raise ValueError(
                 f"FaceSet.person holds {len(np.unique(self.person))} different numbers, expected "
@@ -93,9 +87,8 @@ class FaceSet:
     def _check_series_and_fronts(self) -> None:
         if len(self) and self.series.min() < 0:
             raise ValueError(f"FaceSet.series holds {self.series.min()}, expected 0 or above")
-        owner = np.zeros(self.series.max(initial=-1) + 1, dtype=np.int32)
-        owner[self.series] = self.person
-        if not np.array_equal(owner[self.series], self.person):
+        _, first, group = np.unique(self.series, return_index=True, return_inverse=True)
+        if not np.array_equal(self.person[first[group]], self.person):
             raise ValueError("FaceSet.series puts photos of two people into one series")
         chosen = np.flatnonzero(self.front != -1)
         front = self.front[chosen]
@@ -123,7 +116,7 @@ class FaceSet:
 
     def save(self, path: str | Path) -> None:
         """Write everything to one ``.npz`` file, without pickle."""
-        files.write_arrays(path, self.arrays())
+        files.write_arrays(checks.path("path", path), self.arrays())
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Everything as arrays by name, text among it: what `from_arrays` takes."""
@@ -141,7 +134,7 @@ class FaceSet:
         ValueError
             If the file is truncated, damaged or something else.
         """
-        arrays = files.read_arrays(path)
+        arrays = files.read_arrays(checks.path("path", path))
         every = {field.name for field in fields(cls)}
         needed = {field.name for field in fields(cls) if field.default is MISSING}
         if not needed <= set(arrays) <= every:
@@ -170,9 +163,11 @@ def select(faces: FaceSet, names: Sequence[str]) -> FaceSet:
     ValueError
         If somebody is not in it: the message names them.
     """
-    chosen = np.flatnonzero(np.isin(faces.names, names))
-    if unknown := sorted(set(names) - set(faces.names)):
-        raise ValueError(f"{faces.name} has nobody named {', '.join(unknown)}")
+    checks.instance("faces", faces, FaceSet)
+    wanted = set(checks.words("names", names))
+    if unknown := sorted(wanted - set(faces.names)):
+        raise ValueError(f"{faces.name} has nobody named {checks.listed(unknown)}")
+    chosen = np.flatnonzero([name in wanted for name in faces.names])
     index = np.flatnonzero(np.isin(faces.person, chosen))
     place = np.full(len(faces) + 1, -1)  # the last one is where a front of -1 looks
     place[index] = np.arange(len(index))
@@ -195,14 +190,16 @@ def join(*sets: FaceSet) -> FaceSet:
     Raises
     ------
     ValueError
-        If the images differ in size, or if two sets have a person of the same name.
+        If there is nothing to join, if the images differ in size, or if two
+        people have the same name: the message names them.
     """
+    for each in sets:
+        checks.instance("sets", each, FaceSet)
     sizes = {each.images.shape[1:] for each in sets}
     if len(sizes) != 1:
         raise ValueError(f"The images to join have sizes {sorted(sizes)}, expected one size")
     names = [name for each in sets for name in each.names]
-    if twice := sorted({name for name in names if names.count(name) > 1}):
-        raise ValueError(f"More than one of the sets to join has {', '.join(twice)}")
+    _refuse_twins(names, "The sets to join")
 
     def joined(field: str) -> np.ndarray:
         return np.concatenate([getattr(each, field) for each in sets])
@@ -222,7 +219,7 @@ def join(*sets: FaceSet) -> FaceSet:
         names=tuple(names),
         pose=joined("pose"),
         origin=joined("origin"),
-        series=counted_on("series", [int(each.series.max()) + 1 for each in sets]),
+        series=counted_on("series", [int(each.series.max(initial=-1)) + 1 for each in sets]),
         front=counted_on("front", [len(each) for each in sets]),
         skipped=tuple(each for one in sets for each in one.skipped),
     )
@@ -244,6 +241,7 @@ def angle_from_front(pose: np.ndarray) -> np.ndarray:
     numpy.ndarray
         float64, shape (n,): degrees, 0..180, NaN where the pose is unknown.
     """
+    checks.array("pose", pose, np.floating, ("n", 3))
     yaw, pitch, roll = np.radians(pose.astype(np.float64)).T
     trace = (
         np.cos(roll) * np.cos(yaw)
@@ -252,3 +250,9 @@ def angle_from_front(pose: np.ndarray) -> np.ndarray:
         + np.cos(pitch) * np.cos(yaw)
     )
     return np.degrees(np.arccos(np.clip((trace - 1) / 2, -1, 1)))
+
+
+def _refuse_twins(names: Sequence[str], where: str) -> None:
+    twice = [name for name, count in Counter(checks.words(where, names)).items() if count > 1]
+    if twice:
+        raise ValueError(f"{where}: more than one person is named {checks.listed(twice)}")

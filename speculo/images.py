@@ -14,12 +14,15 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from speculo import detector, files
+from speculo import cpu, detector, files
 from speculo.progress import Progress
 
 Crop = None | float | str | tuple[float, float, float, float]
 """What to take of a photo: all (None), the middle share of each side (a number), the face as it
 is found ("auto"), or a box of left, top, right, bottom in pixels."""
+
+Box = tuple[float, float, float, float]
+"""Left, top, right and bottom of a part of a photo, in pixels."""
 
 GROUND = 128
 """Grey that shows through where a picture is transparent."""
@@ -125,6 +128,43 @@ def read_whole(path: str | Path | bytes, side: int) -> np.ndarray:
         return np.asarray(upright)
 
 
+def cut(whole: np.ndarray, box: Box, size: int) -> np.ndarray:
+    """Shrink a part of a photo that was read to a square, as `read` does.
+
+    Parameters
+    ----------
+    whole : numpy.ndarray
+        uint8, shape (height, width).
+    box : tuple of float
+        See `Box`.
+    size : int
+        Height and width in pixels.
+
+    Returns
+    -------
+    numpy.ndarray
+        uint8, shape (size, size).
+    """
+    return _squared(Image.fromarray(whole), box, size)
+
+
+def square_at(shape: tuple[int, int], left: float, top: float, side: float) -> Box:
+    """Turn percents of a photo into a square in pixels, moved back where it leaves the photo.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Height and width of the photo.
+    left, top, side : float
+        In percent of the width, of the height, and of the shorter of them.
+    """
+    height, width = shape
+    side = max(side / 100 * min(width, height), 1.0)
+    left = min(left / 100 * width, width - side)
+    top = min(top / 100 * height, height - side)
+    return left, top, left + side, top + side
+
+
 def read_all(
     root: Path, paths: Sequence[str], size: int, crops: Sequence[Crop]
 ) -> tuple[np.ndarray, dict[int, ValueError | NoFace]]:
@@ -161,7 +201,7 @@ def read_all(
         return rows.stop
 
     begin = time.perf_counter()
-    pool = ThreadPoolExecutor(cores())
+    pool = ThreadPoolExecutor(cpu.cores())
     # Pillow warns of odd metadata, photo by photo. What matters becomes an error in `read`.
     with warnings.catch_warnings(), Progress(unit="img") as progress:
         warnings.simplefilter("ignore")
@@ -171,13 +211,6 @@ def read_all(
         finally:
             pool.shutdown(cancel_futures=True)
     return images, failed
-
-
-def cores() -> int:
-    """Number of cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 @contextmanager
@@ -203,7 +236,12 @@ def _read(path: str | Path | bytes, size: int, crop: Crop) -> np.ndarray:
     else:
         margin = (1 - (crop or 1.0)) / 2
         box = (width * margin, height * margin, width * (1 - margin), height * (1 - margin))
-    square = upright.resize((size, size), Image.Resampling.LANCZOS, box=box, reducing_gap=3.0)
+    return _squared(upright, box, size)
+
+
+def _squared(image: Image.Image, box: Box, size: int) -> np.ndarray:
+    """Shrink a part of a picture to a square."""
+    square = image.resize((size, size), Image.Resampling.LANCZOS, box=box, reducing_gap=3.0)
     return np.asarray(square)
 
 

@@ -1,27 +1,26 @@
 """Speculo-v8 and its relatives: what the model card says, built in Keras."""
 
-import math
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from speculo.backend import keras
+from speculo.layers import Line, PixelBias, logit
 from speculo.pairs import as_input
 
 KERNEL = 3
 MEAN_FACE, LINE = "mean_face", "line"
-EDGE = 0.02
-"""How far from 0 and 1 a pixel is kept where its logit is taken."""
-
 # The card's layers are numbered as Keras numbers those of the second model of a session.
 EARLIER_MODELS = 1
 
 
 @dataclass(frozen=True)
 class Config:
-    """The parameters that stand on a model card.
+    """What a network is: the parameters of a model card, and named changes beyond them.
+
+    What a change defaults to is v8 as published.
 
     Attributes
     ----------
@@ -29,6 +28,7 @@ class Config:
     optimizer : str
         Keras's name of it.
     learning_rate : float
+        The highest one, where it changes over the training.
     loss : str
         Keras's name of it.
     input_shape : tuple of int
@@ -38,40 +38,6 @@ class Config:
         picture; the decoder has them in reverse.
     latent_size : int
         Numbers in a fingerprint.
-
-    Raises
-    ------
-    ValueError
-        If height or width cannot be halved once for each filter count.
-    """
-
-    name: str
-    optimizer: str
-    learning_rate: float
-    loss: str
-    input_shape: tuple[int, int, int]
-    filters: tuple[int, ...]
-    latent_size: int
-
-    def __post_init__(self) -> None:
-        step = 2 ** len(self.filters)
-        height, width, _ = self.input_shape
-        if not self.filters or height % step or width % step or not height or not width:
-            raise ValueError(
-                f"input_shape is {self.input_shape} with {len(self.filters)} filter counts, "
-                f"expected height and width that are multiples of {step}, and at least one filter count"
-            )
-
-
-@dataclass(frozen=True)
-class Mended(Config):
-    """A card's parameters, and named changes beyond them.
-
-    Each change is a field, and what it defaults to is v8 as published: a
-    `Mended` without changes is built and trained like its `Config`, to the bit.
-
-    Attributes
-    ----------
     output_relu : bool
         A ReLU before the last sigmoid. With it no output is below 0.5.
     mean_face : bool
@@ -87,77 +53,56 @@ class Mended(Config):
         How many of the convolutions, from the first on, halve the picture. All
         by default, which leaves v8 one pixel of 64 channels before its 4096
         latents. Two leave 8 x 8 x 64, as many numbers as there are latents.
-    fronts : int
-        Train towards the mean of so many photos, the most frontal ones of each
-        person. Errors are still those against the front alone.
-    mirror : bool
-        Train on mirror images too, input and target together.
-    shift, turn, zoom : float
-        Move input and target together, by so many pixels, degrees and share of
-        the size: each the standard deviation of a normal distribution.
-    light : float
-        Make input and target brighter or darker together: the standard
-        deviation of the logarithm of the gain.
-    schedule : str
-        Of the learning rate: ``"constant"``, or ``"cosine"``, which falls to
-        zero over all epochs.
-    average : float
-        Decay of the running average of the weights over steps. The test loss
-        and the best weights are those of the average. 0 keeps none.
     line : bool
         A linear path from input to output beside the network, in logits. It is
         fitted by ridge regression before the training, and stays as it is: the
         network begins with it and learns what is left.
-    shrink : float
-        Draw what the line says nearer to the mean front, by this share: a line
-        trusts an unseen face too much.
 
     Raises
     ------
     ValueError
-        If a value is out of its range: the message names it.
+        If a value is out of its range, or if height or width cannot be halved
+        as often as they should: the message names it.
     """
 
+    name: str
+    optimizer: str
+    learning_rate: float
+    loss: str
+    input_shape: tuple[int, int, int]
+    filters: tuple[int, ...]
+    latent_size: int
     output_relu: bool = True
     mean_face: bool = False
     momentum: float = 0.99
     dropout: float = 0.1
     latent_dropout: float = 0.2
     halvings: int | None = None
-    fronts: int = 1
-    mirror: bool = False
-    shift: float = 0.0
-    turn: float = 0.0
-    zoom: float = 0.0
-    light: float = 0.0
-    schedule: str = "constant"
-    average: float = 0.0
     line: bool = False
-    shrink: float = 0.0
 
     def __post_init__(self) -> None:
-        super().__post_init__()
-        for field in ("momentum", "dropout", "latent_dropout", "average", "shrink"):
+        sizes = (*self.filters, self.latent_size, *self.input_shape)
+        if not all(isinstance(size, int) and size > 0 for size in sizes):
+            raise ValueError(
+                f"input_shape is {self.input_shape}, filters {self.filters}, latent_size "
+                f"{self.latent_size}: expected whole numbers from 1 up"
+            )
+        step = 2 ** len(self.filters)
+        height, width, _ = self.input_shape
+        if not self.filters or height % step or width % step:
+            raise ValueError(
+                f"input_shape is {self.input_shape} with {len(self.filters)} filter counts, "
+                f"expected height and width that are multiples of {step}, and at least one filter count"
+            )
+        for field in ("momentum", "dropout", "latent_dropout"):
             if not 0 <= getattr(self, field) < 1:
                 raise ValueError(f"{field} is {getattr(self, field)}, expected 0 or more, below 1")
-        for field in ("shift", "turn", "zoom", "light"):
-            if getattr(self, field) < 0:
-                raise ValueError(f"{field} is {getattr(self, field)}, expected 0 or more")
         if self.halvings is not None and not 1 <= self.halvings <= len(self.filters):
             raise ValueError(
                 f"halvings is {self.halvings}, expected 1 to {len(self.filters)}, "
                 "one for each convolution at most"
             )
-        if self.fronts < 1:
-            raise ValueError(f"fronts is {self.fronts}, expected 1 or more")
-        if self.schedule not in SCHEDULES:
-            raise ValueError(
-                f"schedule is {self.schedule!r}, expected one of {', '.join(SCHEDULES)}"
-            )
 
-
-SCHEDULES = ("constant", "cosine")
-"""Courses of the learning rate over a training."""
 
 V8 = Config(
     name="Speculo-v8",
@@ -173,44 +118,21 @@ V8 = Config(
 V7 = replace(V8, name="Speculo-v7", loss="binary_crossentropy")
 """Model 7: the same network, trained with binary cross-entropy."""
 
-V8_MENDED = Mended(
-    **asdict(V8)
-    | {
-        "name": "Speculo-v8-mended",
-        "output_relu": False,
-        "mean_face": True,
-        "momentum": 0.9,
-        "dropout": 0.0,
-        "latent_dropout": 0.0,
-        "halvings": 2,
-        "fronts": 3,
-        "mirror": True,
-        "shift": 2.0,
-        "turn": 5.0,
-        "zoom": 0.05,
-        "light": 0.2,
-        "schedule": "cosine",
-        "average": 0.99,
-        "line": True,
-        "shrink": 0.2,
-    }
+V8_MENDED = replace(
+    V8,
+    name="Speculo-v8-mended",
+    output_relu=False,
+    mean_face=True,
+    momentum=0.9,
+    dropout=0.0,
+    latent_dropout=0.0,
+    halvings=2,
+    line=True,
 )
-"""Model 8 with every change that chapter 06 found to help, and the card's own parameters."""
+"""Model 8 with every change to the network that chapter 07 found to help."""
 
-
-V8_MENDED_MANY = replace(
-    V8_MENDED,
-    name="Speculo-v8-mended-many",
-    fronts=1,
-    shift=0.0,
-    turn=0.0,
-    zoom=0.0,
-    light=0.0,
-    line=False,
-    shrink=0.0,
-)
-"""The same for many people, who stand exactly in their place and have a true front, as drawn
-heads do: without the changes that make up for few people and for fronts chosen by symmetry."""
+V8_MENDED_MANY = replace(V8_MENDED, name="Speculo-v8-mended-many", line=False)
+"""The same for many people, on whom the network learns more than a line could tell it."""
 
 ARCHITECTURES = {
     config.name.removeprefix("Speculo-"): config for config in (V8, V7, V8_MENDED, V8_MENDED_MANY)
@@ -236,18 +158,13 @@ def named(name: str) -> Config:
     return narrowed(config, int(divisor)) if divisor else config
 
 
-def with_changes(config: Config) -> Mended:
-    """Give a config its fields for changes, each as published where it has none."""
-    return config if isinstance(config, Mended) else Mended(**asdict(config))
-
-
 def narrowed(config: Config, divisor: int) -> Config:
     """Divide the channels and the latents of a config: a `divisor` of 4 costs about a 16th.
 
     Returns
     -------
     Config
-        Of the same class, with ``-4th`` or the like after its name.
+        With ``-4th`` or the like after its name.
 
     Raises
     ------
@@ -270,13 +187,12 @@ def narrowed(config: Config, divisor: int) -> Config:
 def build(config: Config, *, precision: str = "float32", seed: int | None = None) -> keras.Model:
     """Build and compile the network that a card describes.
 
-    A plain `Config` is built as published, with the ReLU of the last convolution
-    before the sigmoid: no output can be below 0.5. Chapter 02 shows it, layer by
-    layer. A `Mended` is built with its changes.
+    As published, the ReLU of the last convolution stands before the sigmoid: no output
+    can be below 0.5. Chapter 02 shows the network, layer by layer.
 
     Parameters
     ----------
-    config : Config or Mended
+    config : Config
     precision : str
         A Keras dtype policy: ``"float32"``, ``"mixed_bfloat16"`` or
         ``"mixed_float16"``. Weights and output are float32 in each.
@@ -292,31 +208,51 @@ def build(config: Config, *, precision: str = "float32", seed: int | None = None
     """
     if seed is not None:
         keras.utils.set_random_seed(seed)
-    layers = keras.layers
-    policy = keras.dtype_policies.get(precision)
-    config = with_changes(config)
     number = _numbers(config)
-    bottleneck = _bottleneck(config)
-    halves = [place < _halvings(config) for place in range(len(config.filters))]
+    inputs = keras.Input(config.input_shape, name="input")
+    latent = _encode(inputs, config, number, precision)
+    x = _decode(latent, config, number, precision)
+    if config.line:
+        line = Line(name=LINE, dtype="float32")(inputs)
+        x = keras.layers.Add(name="sum", dtype="float32")([x, line])
+    if config.mean_face:
+        x = PixelBias(name=MEAN_FACE, dtype="float32")(x)
+    outputs = keras.layers.Activation("sigmoid", name="output", dtype="float32")(x)
 
-    x = inputs = keras.Input(config.input_shape, name="input")
-    for filters, halve in zip(config.filters, halves, strict=True):
+    network = keras.Model(inputs, outputs, name=config.name)
+    optimizer = keras.optimizers.get(
+        {"class_name": config.optimizer, "config": {"learning_rate": config.learning_rate}}
+    )
+    network.compile(optimizer=optimizer, loss=config.loss)
+    return network
+
+
+def _encode(
+    x: keras.KerasTensor, config: Config, number: Callable[[str], str], precision: str
+) -> keras.KerasTensor:
+    """From a picture to its latent."""
+    layers, dtype = keras.layers, keras.dtype_policies.get(precision)
+    for filters, halve in zip(config.filters, _halves(config), strict=True):
         x = layers.Conv2D(
-            filters, KERNEL, padding="same", activation="relu", name=number("conv2d"), dtype=policy
+            filters, KERNEL, padding="same", activation="relu", name=number("conv2d"), dtype=dtype
         )(x)
         if halve:
-            x = layers.MaxPooling2D(2, padding="same", name=number("max_pooling2d"), dtype=policy)(
-                x
-            )
-        x = layers.Dropout(config.dropout, name=number("dropout"), dtype=policy)(x)
+            x = layers.MaxPooling2D(2, padding="same", name=number("max_pooling2d"), dtype=dtype)(x)
+        x = layers.Dropout(config.dropout, name=number("dropout"), dtype=dtype)(x)
+    x = layers.Flatten(name=number("flatten"), dtype=dtype)(x)
+    x = layers.Dropout(config.latent_dropout, name=number("dropout"), dtype=dtype)(x)
+    return layers.Dense(config.latent_size, name="latent_space", dtype=dtype)(x)
 
-    x = layers.Flatten(name=number("flatten"), dtype=policy)(x)
-    x = layers.Dropout(config.latent_dropout, name=number("dropout"), dtype=policy)(x)
-    x = layers.Dense(config.latent_size, name="latent_space", dtype=policy)(x)
-    x = layers.Dense(int(np.prod(bottleneck)), name=number("dense"), dtype=policy)(x)
-    x = layers.Reshape(bottleneck, name=number("reshape"), dtype=policy)(x)
 
-    for filters, double in zip(config.filters[::-1], halves[::-1], strict=True):
+def _decode(
+    x: keras.KerasTensor, config: Config, number: Callable[[str], str], precision: str
+) -> keras.KerasTensor:
+    """From a latent to what the last sigmoid takes."""
+    layers, dtype = keras.layers, keras.dtype_policies.get(precision)
+    bottleneck = _bottleneck(config)
+    x = layers.Dense(int(np.prod(bottleneck)), name=number("dense"), dtype=dtype)(x)
+    x = layers.Reshape(bottleneck, name=number("reshape"), dtype=dtype)(x)
+    for filters, double in zip(config.filters[::-1], _halves(config)[::-1], strict=True):
         x = layers.Conv2DTranspose(
             filters,
             KERNEL,
@@ -324,14 +260,13 @@ def build(config: Config, *, precision: str = "float32", seed: int | None = None
             padding="same",
             activation="relu",
             name=number("conv2d_transpose"),
-            dtype=policy,
+            dtype=dtype,
         )(x)
         x = layers.BatchNormalization(
-            momentum=config.momentum, name=number("batch_normalization"), dtype=policy
+            momentum=config.momentum, name=number("batch_normalization"), dtype=dtype
         )(x)
-        x = layers.Dropout(config.dropout, name=number("dropout"), dtype=policy)(x)
-
-    x = layers.Conv2DTranspose(
+        x = layers.Dropout(config.dropout, name=number("dropout"), dtype=dtype)(x)
+    return layers.Conv2DTranspose(
         config.input_shape[-1],
         KERNEL,
         padding="same",
@@ -339,77 +274,15 @@ def build(config: Config, *, precision: str = "float32", seed: int | None = None
         # beside a line the network begins with nothing to add
         kernel_initializer="zeros" if config.line else "glorot_uniform",
         name=number("conv2d_transpose"),
-        dtype=policy,
+        dtype=dtype,
     )(x)
-    if config.line:
-        line = Line(name=LINE, dtype="float32")(inputs)
-        x = layers.Add(name="sum", dtype="float32")([x, line])
-    if config.mean_face:
-        x = PixelBias(name=MEAN_FACE, dtype="float32")(x)
-    outputs = layers.Activation("sigmoid", name="output", dtype="float32")(x)
-
-    model = keras.Model(inputs, outputs, name=config.name)
-    settings = {"learning_rate": config.learning_rate}
-    if config.average:
-        settings |= {"use_ema": True, "ema_momentum": config.average}
-    optimizer = keras.optimizers.get({"class_name": config.optimizer, "config": settings})
-    model.compile(optimizer=optimizer, loss=config.loss)
-    return model
-
-
-class PixelBias(keras.layers.Layer):
-    """Add a number of its own to each pixel."""
-
-    def build(self, shape: tuple) -> None:
-        """Make the numbers, zero at first."""
-        self.bias = self.add_weight(shape=shape[1:], initializer="zeros", name="bias")
-
-    def call(self, inputs):  # noqa: ANN001, ANN201 - a tensor of the backend
-        """Add them."""
-        return inputs + self.bias
-
-
-class Line(keras.layers.Layer):
-    """Each output logit as a linear function of all input logits. Nothing of it is trained."""
-
-    def build(self, shape: tuple) -> None:
-        """Make matrix and intercept, zero at first."""
-        size = math.prod(shape[1:])
-        self.kernel = self.add_weight(
-            shape=(size, size), initializer="zeros", name="kernel", trainable=False
-        )
-        self.bias = self.add_weight(
-            shape=(size,), initializer="zeros", name="bias", trainable=False
-        )
-
-    def call(self, inputs):  # noqa: ANN001, ANN201 - a tensor of the backend
-        """Apply them."""
-        ops = keras.ops
-        inside = ops.clip(inputs, EDGE, 1 - EDGE)
-        logits = ops.reshape(ops.log(inside / (1 - inside)), (-1, self.kernel.shape[0]))
-        return ops.reshape(ops.matmul(logits, self.kernel) + self.bias, ops.shape(inputs))
-
-
-def logit(values: np.ndarray) -> np.ndarray:
-    """Undo a sigmoid, which reaches neither 0 nor 1: values are clipped a little inside."""
-    inside = np.clip(values, EDGE, 1 - EDGE)
-    return np.log(inside / (1 - inside))
 
 
 def line_alone(kernel: np.ndarray, bias: np.ndarray, shape: tuple[int, int, int]) -> keras.Model:
     """Make a model of a line and nothing else: Speculo-line.
 
-    Parameters
-    ----------
-    kernel, bias : numpy.ndarray
-        From ``augmentation.fit_line``.
-    shape : tuple of int
-        Height, width, channels.
-
-    Returns
-    -------
-    keras.Model
-        Takes and gives what the models of `build` do. It has no latent.
+    Kernel and bias are from ``augmentation.fit_line``, the shape is height, width and
+    channels. It takes and gives what the models of `build` do, and has no latent.
     """
     inputs = keras.Input(shape, name="input")
     line = Line(name=LINE)
@@ -432,13 +305,6 @@ def start_at(model: keras.Model, face: np.ndarray) -> None:
     model.get_layer(MEAN_FACE).bias.assign(logit(face))
 
 
-def learning_rate(config: Config, done: float) -> float:
-    """The learning rate when a share `done` of all steps, from 0 to 1, is behind."""
-    if with_changes(config).schedule == "constant":
-        return config.learning_rate
-    return config.learning_rate * (1 + math.cos(math.pi * done)) / 2
-
-
 def encoder(model: keras.Model) -> keras.Model:
     """Cut a model off at its latent: from a face to its fingerprint.
 
@@ -459,12 +325,7 @@ def encoder(model: keras.Model) -> keras.Model:
 
 
 def decoder(model: keras.Model) -> keras.Model:
-    """Take the part of a model behind its latent: from a fingerprint to a face.
-
-    Parameters
-    ----------
-    model : keras.Model
-        What `build` returned. The weights are shared, not copied.
+    """Take the part of a model behind its latent, as `encoder` takes the part before it.
 
     Returns
     -------
@@ -548,13 +409,15 @@ def part(layer: keras.layers.Layer, model: keras.Model) -> str:
     return "latent" if position <= place(keras.layers.Reshape) else "decoder"
 
 
-def _halvings(config: Mended) -> int:
-    return len(config.filters) if config.halvings is None else config.halvings
+def _halves(config: Config) -> list[bool]:
+    """For each convolution of the encoder, whether it halves the picture."""
+    count = len(config.filters)
+    return [place < (config.halvings or count) for place in range(count)]
 
 
-def _bottleneck(config: Mended) -> tuple[int, int, int]:
+def _bottleneck(config: Config) -> tuple[int, int, int]:
     """Shape after the last pooling: 1 x 1 x 64 for the card's models."""
-    step = 2 ** _halvings(config)
+    step = 2 ** sum(_halves(config))
     height, width, _ = config.input_shape
     return height // step, width // step, config.filters[-1]
 

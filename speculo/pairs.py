@@ -4,6 +4,7 @@ The input is any photo of a person, the target the most frontal photo of the
 same person. Images are stored once; a pair is two indices.
 """
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
@@ -11,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from speculo import checks
 from speculo.faces import FaceSet, angle_from_front
 
 
@@ -23,11 +25,26 @@ class Pairs:
     faces : FaceSet
     input, target : numpy.ndarray
         int64, shape (n,): indices of images.
+
+    Raises
+    ------
+    ValueError
+        If inputs and targets differ in number, or if an index is that of no image.
     """
 
     faces: FaceSet
     input: np.ndarray
     target: np.ndarray
+
+    def __post_init__(self) -> None:
+        checks.instance("faces", self.faces, FaceSet)
+        for name in ("input", "target"):
+            checks.indices(name, getattr(self, name), len(self.faces))
+        if len(self.input) != len(self.target):
+            raise ValueError(
+                f"input and target have {len(self.input)} and {len(self.target)} indices, "
+                "expected as many"
+            )
 
     def __len__(self) -> int:
         return len(self.input)
@@ -44,12 +61,22 @@ class Pairs:
 
     def take(self, index: np.ndarray | slice) -> "Pairs":
         """Some of the pairs: positions, a slice, or a bool for each."""
-        return replace(self, input=self.input[index], target=self.target[index])
+        try:
+            some = self.input[index], self.target[index]
+        except (IndexError, TypeError, ValueError):
+            wanted = f"positions of {len(self)} pairs, a slice, or a bool for each"
+            raise checks.wrong("index", index, wanted) from None
+        return replace(self, input=some[0], target=some[1])
 
     @property
     def turned(self) -> "Pairs":
         """The pairs whose input is not the front itself: a front is no test of the drawing."""
         return self.take(self.input != self.target)
+
+    def of(self, person: str) -> "Pairs":
+        """The pairs of a person by name: those of `turned` first."""
+        mine = self.take(self.person == self.faces.names.index(person))
+        return mine.take(np.argsort(mine.input == mine.target, kind="stable"))
 
     def batch(self, index: np.ndarray | slice = slice(None)) -> tuple[np.ndarray, np.ndarray]:
         """Inputs and targets of some pairs as the network takes them.
@@ -62,9 +89,8 @@ class Pairs:
         tuple of numpy.ndarray
             Two float32 arrays of shape (m, height, width, 1), in 0..1.
         """
-        return as_input(self.faces.images[self.input[index]]), as_input(
-            self.faces.images[self.target[index]]
-        )
+        some = self.take(index)
+        return tuple(as_input(self.faces.images[each]) for each in (some.input, some.target))
 
 
 class Split(NamedTuple):
@@ -76,6 +102,7 @@ class Split(NamedTuple):
 
 def as_input(images: np.ndarray) -> np.ndarray:
     """Turn uint8 images (n, height, width) into float32 (n, height, width, 1) in 0..1."""
+    checks.images("images", images)
     return np.divide(images, np.float32(255), dtype=np.float32)[..., np.newaxis]
 
 
@@ -97,6 +124,7 @@ def asymmetry(images: np.ndarray) -> np.ndarray:
         is 0 for a symmetric face, and infinite for an image of one flat grey,
         which has no front.
     """
+    checks.images("images", images)
     values = np.empty(len(images), dtype=np.float32)
     for start in range(0, len(images), 4096):  # in pieces: 4 bytes a pixel would not fit for all
         piece = images[start : start + 4096].astype(np.float32)
@@ -135,6 +163,7 @@ def several_fronts(faces: FaceSet, count: int) -> np.ndarray:
     ----------
     faces : FaceSet
     count : int
+        1 or more.
 
     Returns
     -------
@@ -142,13 +171,13 @@ def several_fronts(faces: FaceSet, count: int) -> np.ndarray:
         int64, shape (n, count). The front fills the row where somebody chose
         it; in a series with fewer photos the last one fills it.
     """
+    checks.instance("faces", faces, FaceSet)
+    count = checks.whole_number("count", count, most=1000)
     series = faces.series
     angle = angle_from_front(faces.pose)
     known = np.isfinite(angle)
     distance = np.where(known, angle, np.inf)
-    has_pose = np.zeros(series.max() + 1, dtype=bool)
-    has_pose[series[known]] = True
-    plain = ~has_pose[series]
+    plain = ~np.isin(series, series[known])
     if plain.any():
         distance[plain] = asymmetry(faces.images if plain.all() else faces.images[plain])
     order = np.lexsort((distance, series))  # stable: by series, then by distance
@@ -160,6 +189,7 @@ def several_fronts(faces: FaceSet, count: int) -> np.ndarray:
 
 def gallery_only(faces: FaceSet) -> tuple[str, ...]:
     """Names of the people with one photo: it can be looked up, but there is nothing to pair."""
+    checks.instance("faces", faces, FaceSet)
     photos = np.bincount(faces.person, minlength=len(faces.names))
     return tuple(faces.names[number] for number in np.flatnonzero(photos == 1))
 
@@ -187,8 +217,11 @@ def split(faces: FaceSet, *, test: float = 0.2, seed: int = 0) -> Split:
     ------
     ValueError
         If one side would have nobody: fewer than two people, or a share that is
-        not between 0 and 1.
+        not between 0 and 1. If `seed` is no whole number from 0 up.
     """
+    checks.instance("faces", faces, FaceSet)
+    checks.share("test", test, "of the people")
+    checks.seed("seed", seed)
     paired = np.flatnonzero(np.bincount(faces.person, minlength=len(faces.names)) > 1)
     if len(paired) < 2:
         raise ValueError(
@@ -200,8 +233,6 @@ def split(faces: FaceSet, *, test: float = 0.2, seed: int = 0) -> Split:
                 else ""
             )
         )
-    if not 0 < test < 1:
-        raise ValueError(f"test is {test}, expected a share of the people between 0 and 1")
     held_out = min(max(round(len(paired) * test), 1), len(paired) - 1)
     chosen = paired[np.random.default_rng(seed).permutation(len(paired))[:held_out]]
     return _held_out(faces, paired, chosen)
@@ -228,13 +259,15 @@ def split_by_names(faces: FaceSet, test: Sequence[str]) -> Split:
         If somebody in `test` is not there or has one photo only, if nobody
         is held out, or if nobody is left to train on.
     """
-    counts = np.bincount(faces.person, minlength=len(faces.names))
-    paired = np.flatnonzero(counts > 1)
-    if unknown := sorted(set(test) - {faces.names[number] for number in paired}):
+    checks.instance("faces", faces, FaceSet)
+    wanted = set(checks.words("test", test))
+    paired = np.flatnonzero(np.bincount(faces.person, minlength=len(faces.names)) > 1)
+    if unknown := sorted(wanted - {faces.names[number] for number in paired}):
         raise ValueError(
-            f"test names {', '.join(unknown)}, but {faces.name} has nobody of that name with two photos"
+            f"test names {checks.listed(unknown)}, but {faces.name} has nobody of that name "
+            "with two photos"
         )
-    chosen = np.flatnonzero(np.isin(faces.names, test))
+    chosen = np.flatnonzero([name in wanted for name in faces.names])
     if not 0 < len(chosen) < len(paired):
         raise ValueError(
             f"test names {len(chosen)} of {len(paired)} people, expected some on each side"
@@ -257,8 +290,10 @@ def folds(faces: FaceSet, count: int = 4) -> list[Split]:
     ValueError
         If there are fewer people than folds, or fewer than two folds.
     """
+    checks.instance("faces", faces, FaceSet)
+    checks.whole_number("count", count, 2)
     paired = np.flatnonzero(np.bincount(faces.person, minlength=len(faces.names)) > 1)
-    if not 2 <= count <= len(paired):
+    if count > len(paired):
         raise ValueError(f"count is {count}, expected 2 to {len(paired)}, the number of people")
     return [_held_out(faces, paired, chosen) for chosen in np.array_split(paired, count)]
 
@@ -276,6 +311,21 @@ def _held_out(faces: FaceSet, paired: np.ndarray, chosen: np.ndarray) -> Split:
     )
 
 
+def spread(pairs: Pairs) -> np.ndarray:
+    """Put pairs in an order in which neighbours are different people, fronts as inputs last.
+
+    Returns
+    -------
+    numpy.ndarray
+        int64, shape (n,): the first photo of each person, then the second of
+        each, and so on.
+    """
+    own = pairs.input == pairs.target
+    table = pd.DataFrame({"person": pairs.person, "own": own})
+    place = table.groupby(["person", "own"]).cumcount()  # of a photo among those of its person
+    return np.lexsort((pairs.person, place, own))
+
+
 def examples(pairs: Pairs, count: int) -> np.ndarray:
     """Choose pairs to show: as many people as possible, and no front as its own target.
 
@@ -283,31 +333,33 @@ def examples(pairs: Pairs, count: int) -> np.ndarray:
     ----------
     pairs : Pairs
     count : int
-        How many pairs.
+        How many pairs, 1 or more.
 
     Returns
     -------
     numpy.ndarray
-        int64, positions in `pairs`: the first photo of each person, then the
-        second of each, and so on, sorted by person. Fewer than `count` where
-        there are not as many.
+        int64, positions in `pairs`: the first of `spread`, sorted by person.
+        Fewer than `count` where there are not as many.
     """
-    turned = np.flatnonzero(pairs.input != pairs.target)
-    person = pairs.person[turned]
-    turn = np.zeros(len(turned), dtype=np.int64)  # a photo's place among those of its person
-    for number in np.unique(person):
-        turn[person == number] = np.arange(np.count_nonzero(person == number))
-    chosen = turned[np.lexsort((person, turn))[:count]]
+    checks.instance("pairs", pairs, Pairs)
+    checks.whole_number("count", count)
+    chosen = spread(pairs)[: min(count, len(pairs.turned))]
     return chosen[np.argsort(pairs.person[chosen], kind="stable")]
 
 
 def as_image(outputs: np.ndarray) -> np.ndarray:
     """Turn float32 (n, height, width, 1) in 0..1 into uint8 images (n, height, width)."""
+    checks.array("outputs", outputs, np.floating, ("n", "height", "width", 1))
     return np.rint(np.clip(outputs[..., 0], 0, 1) * 255).astype(np.uint8)
 
 
 def duplicates(faces: FaceSet, *, near: float = 0.01, most: int = 20_000) -> pd.DataFrame:
     """Find photos that are the same, or nearly: a leak if they show up on both sides.
+
+    A photo with the same bytes as an earlier one stands beside the first of
+    them. Photos that are left, all different, are compared each with each: one
+    that is nearly an earlier one stands beside the first such photo of another
+    person, or else of the same person. So there is one row a photo at most.
 
     Parameters
     ----------
@@ -315,31 +367,80 @@ def duplicates(faces: FaceSet, *, near: float = 0.01, most: int = 20_000) -> pd.
     near : float
         Largest root-mean-square difference of a near duplicate, in 0..1.
     most : int
-        Of more images than these, so many are drawn at random and compared:
-        every image is compared with every other one.
+        Of more different photos than these, so many are drawn at random and
+        compared. The same bytes are found among all.
 
     Returns
     -------
     pandas.DataFrame
-        One row a pair of images: ``first``, ``second`` (indices), ``difference``
-        and ``across people``, the smallest difference first.
+        ``first``, ``second`` (indices of images), ``difference`` and ``across
+        people``, the smallest difference first.
+
+    Raises
+    ------
+    ValueError
+        If `near` is not between 0 and 1, or `most` is no whole number from 1 up.
     """
-    drawn = np.sort(np.random.default_rng(0).permutation(len(faces))[:most])
-    flat = faces.images[drawn].reshape(len(drawn), -1).astype(np.float32) / 255
-    norms = np.square(flat).sum(axis=1)
-    limit = near**2 * flat.shape[1]
-    found = []
-    for start in range(0, len(flat), 1024):  # in pieces: n x n distances would not fit for many
-        piece = slice(start, start + 1024)
-        distances = norms[piece, None] + norms[None, start:] - 2 * flat[piece] @ flat[start:].T
-        for row, column in np.argwhere(distances <= limit + 1e-3):
-            one, other = start + row, start + column
-            if one < other:
-                exact = np.square(flat[one] - flat[other]).mean() ** 0.5
-                first, second = drawn[one], drawn[other]
-                if exact <= near:
-                    found.append(
-                        (first, second, exact, faces.person[first] != faces.person[second])
-                    )
-    columns = ["first", "second", "difference", "across people"]
-    return pd.DataFrame(found, columns=columns).sort_values("difference", ignore_index=True)
+    checks.instance("faces", faces, FaceSet)
+    checks.number("near", near, 0, 1)
+    checks.whole_number("most", most)
+    same = _first_of_same(faces.images)
+    again = np.flatnonzero(same != np.arange(len(faces)))
+    different = np.flatnonzero(same == np.arange(len(faces)))
+    drawn = np.sort(np.random.default_rng(0).permutation(different)[:most])
+    one, other, difference = _near_duplicates(faces, drawn, near)
+    first, second = np.concatenate([same[again], one]), np.concatenate([again, other])
+    found = {
+        "first": first,
+        "second": second,
+        "difference": np.concatenate([np.zeros(len(again)), difference]),
+        "across people": faces.person[first] != faces.person[second],
+    }
+    return pd.DataFrame(found).sort_values("difference", kind="stable", ignore_index=True)
+
+
+def _first_of_same(images: np.ndarray) -> np.ndarray:
+    """For each image the first one with the same bytes: int64 (n,)."""
+    seen: dict[bytes, int] = {}
+    digests = (hashlib.blake2b(image.tobytes(), digest_size=16).digest() for image in images)
+    first = (seen.setdefault(digest, place) for place, digest in enumerate(digests))
+    return np.fromiter(first, dtype=np.int64, count=len(images))
+
+
+def _near_duplicates(
+    faces: FaceSet, drawn: np.ndarray, near: float
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Find for each of some images an earlier one that is nearly the same: one, other, difference."""
+    height, width = faces.images.shape[1:]
+    size = max(min(2**22 // (height * width), 1024), 1)
+    starts = range(0, len(drawn), size)
+    found = [(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0))]
+    for start in starts:
+        rows = drawn[start : start + size]
+        one = np.full((2, len(rows)), -1)  # the first of another person, and of the same
+        for before in starts[: start // size + 1]:
+            columns = drawn[before : before + size]
+            close = _squared(faces, rows, columns) <= (near * 255) ** 2 * height * width
+            close &= columns < rows[:, None]
+            across = faces.person[rows][:, None] != faces.person[columns]
+            for first, hits in zip(one, (close & across, close & ~across), strict=True):
+                new = (first < 0) & hits.any(axis=1)
+                first[new] = columns[hits[new].argmax(axis=1)]
+        first = np.where(one[0] >= 0, *one)
+        one, other = first[first >= 0], rows[first >= 0]
+        apart = faces.images[one].astype(np.int32) - faces.images[other]
+        found.append((one, other, np.square(apart).mean(axis=(1, 2)) ** 0.5 / 255))
+    return tuple(np.concatenate(each) for each in zip(*found, strict=True))
+
+
+def _squared(faces: FaceSet, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+    """Squared differences of images from images, summed over pixels: whole numbers, exact."""
+    height, width = faces.images.shape[1:]
+    # From -128 to 127, so that of 32 x 32 products no sum is rounded in float32 either.
+    kind = np.float32 if height * width <= 1024 else np.float64
+    one, other = (
+        faces.images[index].reshape(len(index), -1).astype(kind) - kind(128)
+        for index in (rows, columns)
+    )
+    squares = [np.square(each, dtype=np.float64).sum(axis=1) for each in (one, other)]
+    return squares[0][:, None] + squares[1] - 2 * (one @ other.T)

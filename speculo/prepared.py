@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from speculo import cache, files
+from speculo import cache, checks, files
 from speculo.faces import FaceSet
 
 VERSION = 2
@@ -83,7 +83,7 @@ def find_folder(path: str | Path, layout: str) -> Path:
         If there is none: the message shows the layout expected and what was
         found instead.
     """
-    path = Path(os.path.expanduser(path))
+    path = Path(os.path.expanduser(checks.path("path", path)))  # an unknown ~somebody stays
     bases = (Path.cwd(), files.PROJECT, files.PROJECT / "notebooks")
     tried = list(dict.fromkeys(base / path for base in bases))
     for candidate in tried:
@@ -296,7 +296,7 @@ def first_people(names: Sequence[str], people: int | None) -> Sequence[str]:
     ValueError
         If there are not as many.
     """
-    if people is not None and people > len(names):
+    if people is not None and checks.whole_number("people", people) > len(names):
         raise ValueError(f"people is {people}, but there are {len(names)}")
     return names[:people]
 

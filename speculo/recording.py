@@ -20,11 +20,13 @@ import numpy as np
 import speculo
 from speculo import (
     ablation,
+    augmentation,
     benchmark,
     card,
     evaluation,
     faces,
     files,
+    history,
     model,
     pairs,
     plots,
@@ -42,17 +44,12 @@ TIMES = 10
 HEADS = 1000
 """How many drawn people the small model is trained on."""
 
-CONFIG = replace(
-    model.narrowed(model.V8_MENDED_MANY, 4),
-    name=f"Speculo-{SMALL}",
-    latent_size=512,
-    shift=1.0,  # a reader's photos do not stand exactly in their place
-    turn=3.0,
-    zoom=0.03,
-    light=0.1,
-)
+CONFIG = replace(model.narrowed(model.V8_MENDED_MANY, 4), name=f"Speculo-{SMALL}", latent_size=512)
 """The mended model at a fourth of the card's channels, with latents that keep its weights below
 5 MB."""
+
+RECIPE = replace(augmentation.MENDED_MANY, shift=1.0, turn=3.0, zoom=0.03, light=0.1)
+"""A reader's photos do not stand exactly in their place."""
 
 
 def people(heads: int = HEADS) -> Split:
@@ -63,7 +60,7 @@ def people(heads: int = HEADS) -> Split:
     train, test = pairs.split_by_names(faces.join(orl, drawn), test)
     real = train.person < len(orl.names)
     index = np.concatenate([np.flatnonzero(~real), np.repeat(np.flatnonzero(real), TIMES)])
-    return Split(Pairs(train.faces, train.input[index], train.target[index]), test)
+    return Split(train.take(index), test)
 
 
 def keep(run: Run, split: Split, asked: Pairs, notes: Sequence[str]) -> Run:
@@ -87,7 +84,7 @@ def keep(run: Run, split: Split, asked: Pairs, notes: Sequence[str]) -> Run:
     kept = Run(runs.RECORDED / run.name)
     if kept.path.exists():
         shutil.rmtree(kept.path)
-    kept.write_history(run.history)
+    history.write(kept.path, run.history)
     kept.write_record(run.record)
     shutil.copytree(run.path / "snapshots", kept.path / "snapshots")
     network = run.model()
@@ -96,7 +93,8 @@ def keep(run: Run, split: Split, asked: Pairs, notes: Sequence[str]) -> Run:
     kept.save_picture(plots.dataset(split), "dataset")
     kept.save_picture(plots.model_graph(network), "model")
     kept.save_picture(plots.loss(run.history, dict(levels), title=run.title), "loss")
-    kept.save_picture(plots.predictions(asked, outputs, title=run.best_title), "predictions")
+    drawings = plots.drawings(asked, {"prediction": outputs}, 20, title=run.best_title)
+    kept.save_picture(drawings, "predictions")
     error = evaluation.squared_error(outputs, asked).mean()
     card.write(kept, [f"MSE {error:.4f} on the faces of the last picture", *notes], network)
     return kept
@@ -107,7 +105,8 @@ def heads(architecture: str, *, heads: int, epochs: int, batch_size: int) -> Run
     config = model.named(architecture)
     split = benchmark.whole("medium", heads)
     run = runs.at(runs.default_name(config, split.train.faces.name))
-    training.train(config, split, run, epochs=epochs, batch_size=batch_size)
+    recipe = augmentation.named(architecture)
+    training.train(config, split, run, recipe=recipe, epochs=epochs, batch_size=batch_size)
     command = f"python -m speculo.recording heads --architecture {architecture}"
     return keep(run, split, split.test.turned, [f"made by `{command}`"])
 
@@ -119,7 +118,7 @@ def small(*, heads: int, epochs: int, batch_size: int) -> Run:
     """
     split = people(heads)
     run = runs.at(SMALL)
-    training.train(CONFIG, split, run, epochs=epochs, batch_size=batch_size)
+    training.train(CONFIG, split, run, recipe=RECIPE, epochs=epochs, batch_size=batch_size)
     (last,) = ablation.last_test().values()
     notes = [
         "made by `python -m speculo.recording small`",

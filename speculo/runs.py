@@ -4,7 +4,7 @@
 
     runs/v8-orl/
         run.json        what was trained, on what, with what, and how far it is
-        history.csv     one line an epoch
+        history.csv     one line an epoch; history.previous.csv is the same, one epoch earlier
         last.npz        weights and optimizer after the last full epoch
         previous.npz    the same, one epoch earlier
         best.npz        weights of the epoch with the lowest validation loss
@@ -17,20 +17,38 @@ import hashlib
 import json
 import re
 import warnings
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 import matplotlib.figure
 import numpy as np
 import pandas as pd
+from filelock import FileLock, Timeout
 
-from speculo import files, model
+from speculo import checks, files, history, model, pairs
+from speculo.augmentation import Recipe
 from speculo.backend import keras
+from speculo.faces import FaceSet
 from speculo.pairs import Split
 
-HISTORY = ("epoch", "loss", "val_loss", "images_per_second", "seconds")
-"""Columns of ``history.csv``. Losses are of the run's loss function, seconds are of the
-whole epoch, and images per second are of its training steps alone."""
+SETTINGS = {
+    "dataset": str,
+    "train_people": list,
+    "test_people": list,
+    "pictures": str,
+    "batch_size": int,
+    "seed": int,
+    "precision": str,
+}
+"""What ``run.json`` says of the pairs and the steps. Equal settings give equal runs."""
+
+CIRCUMSTANCES = {"device": {"kind": str, "name": str, "count": int}, "versions": {}}
+"""What it says of the machine and the packages."""
+
+LONGEST = 100
+"""Characters in the name of a run, at most: no system's folders take many more than twice that."""
 
 RECORDED = files.PROJECT / "data" / "recorded"
 """The runs that came with the book."""
@@ -71,29 +89,72 @@ class Run:
         if not file.is_file():
             return {}
         try:
-            return json.loads(file.read_text(encoding="utf-8"))
-        except ValueError as error:
-            raise ValueError(
-                f"{file} is damaged ({error}). Delete the folder {self.path} to train again"
-            ) from error
+            record = json.loads(file.read_text(encoding="utf-8"))
+        except (ValueError, RecursionError) as error:
+            raise self._damaged(error) from error
+        if not isinstance(record, dict):
+            raise self._damaged(f"it holds {type(record).__name__}, expected fields")
+        return record
+
+    def part(self, name: str, expected: dict[str, type]) -> dict:
+        """One part of the record, with the fields that it should have.
+
+        Parameters
+        ----------
+        name : str
+        expected : dict
+            Field to the type of its value. There may be more fields.
+
+        Raises
+        ------
+        ValueError
+            If the part or one of the fields is missing or of another type.
+        """
+        found = self.record.get(name)
+        if not isinstance(found, dict):
+            raise self._damaged(f"no {name}")
+        for field, kind in expected.items():
+            value = found.get(field)
+            texts = isinstance(value, list) and all(isinstance(each, str) for each in value)
+            if not (texts if kind is list else isinstance(value, kind)):
+                raise self._damaged(f"{field} in {name} is {value!r}, expected {kind.__name__}")
+        return found
+
+    @property
+    def settings(self) -> dict:
+        """The `SETTINGS` that the run was trained with."""
+        return self.part("settings", SETTINGS)
 
     @property
     def config(self) -> model.Config:
-        """The parameters that the run was trained with."""
-        values = {
-            key: tuple(v) if isinstance(v, list) else v for key, v in self.record["config"].items()
-        }
-        plain = set(values) == {field.name for field in fields(model.Config)}
-        return (model.Config if plain else model.Mended)(**values)
+        """The parameters of the network that was trained."""
+        return self._read(model.Config)
+
+    @property
+    def recipe(self) -> Recipe:
+        """How it was trained."""
+        return self._read(Recipe)
+
+    def _read(self, kind: type) -> model.Config | Recipe:
+        """A config or a recipe out of ``run.json``; a field that it does not have is v8's."""
+        known = self.part("config", {})
+        if "recipe" in self.record:  # older records have its fields in the config, or none
+            known = known | self.part("recipe", {})
+        values = {field.name: known[field.name] for field in fields(kind) if field.name in known}
+        try:
+            return kind(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})
+        except (TypeError, ValueError) as error:
+            raise self._damaged(error) from error
+
+    def _damaged(self, what: object) -> ValueError:
+        return ValueError(
+            f"{self.path / 'run.json'} is damaged ({what}). Delete the folder {self.path} to train again"
+        )
 
     @property
     def history(self) -> pd.DataFrame:
-        """The training log, with the columns of `HISTORY`: one row an epoch, none at first."""
-        file = self.path / "history.csv"
-        if not file.is_file():
-            return pd.DataFrame(columns=list(HISTORY))
-        # Python's float reads digits back exactly: a resumed log is the same file.
-        return pd.read_csv(file, converters=dict.fromkeys(HISTORY[1:], float))
+        """The training log: one row an epoch, none at first. See `history.read`."""
+        return history.read(self.path)
 
     @property
     def epochs(self) -> int:
@@ -103,13 +164,13 @@ class Run:
     @property
     def best_epoch(self) -> int:
         """The epoch, counted from 1, with the lowest validation loss."""
-        history = self.history
-        return int(history["epoch"][history["val_loss"].idxmin()])
+        log = self.history
+        return int(log["epoch"][log["val_loss"].idxmin()])
 
     @property
     def title(self) -> str:
         """What was trained, for the titles of figures: model, dataset, epochs."""
-        dataset = self.record["settings"]["dataset"]
+        dataset = self.settings["dataset"]
         return (
             f"{self.config.name} on {dataset}, {self.epochs} epoch{'' if self.epochs == 1 else 's'}"
         )
@@ -119,7 +180,7 @@ class Run:
         """The same for figures that the best weights made."""
         return f"{self.title}, weights of epoch {self.best_epoch}"
 
-    def require(self, pairs: Split) -> None:
+    def require(self, split: Split) -> None:
         """Make sure that a split is the one that the run was trained with.
 
         Raises
@@ -128,22 +189,67 @@ class Run:
             If it is not: the run may have been trained on people whom the
             split calls unseen.
         """
-        settings = self.record["settings"]
-        changed = [key for key, value in pairs_record(pairs).items() if settings[key] != value]
-        if changed:
+        if changed := self._changed(split):
+            settings = self.settings
             raise ValueError(
                 f"Run {self.name} was trained on other pictures (different: {', '.join(changed)}). "
                 f"Take the dataset ({settings['dataset']}), people, crop and seed "
                 f"({settings['seed']}) that it was trained with, or train another run in chapter 03"
             )
 
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keep other processes from training the run. The lock ends with this process.
+
+        Raises
+        ------
+        RuntimeError
+            If another process is training it: the message has its number.
+        """
+        self.path.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(self.path / ".lock")
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            number = self.record.get("process", "of another user")
+            raise RuntimeError(
+                f"Run {self.name} is already being trained by process {number}. Wait until it is "
+                "done, stop it, or give this training another name (the parameter run)"
+            ) from None
+        try:
+            yield
+        finally:
+            lock.release()
+
+    def matches(self, split: Split) -> bool:
+        """Whether a split is the one that the run was trained with."""
+        return not self._changed(split)
+
+    def _changed(self, split: Split) -> list[str]:
+        settings = self.settings
+        return [key for key, value in split_record(split).items() if settings[key] != value]
+
+    def trained_on(self, dataset: str) -> frozenset[str]:
+        """Names of the people it was trained on, if a dataset is its own or one of those joined."""
+        settings = self.settings
+        datasets = (settings["dataset"], *settings["dataset"].split("+"))  # as `faces.join` joins
+        return frozenset(settings["train_people"] if dataset in datasets else ())
+
+    def unseen(self, faces: FaceSet, *, seed: int = 0) -> Split:
+        """Split a dataset so that the run was trained on none of its test people.
+
+        Where the run knows the dataset and all of its people, or none of them, it
+        is ``pairs.split`` with the seed.
+        """
+        if known := self.trained_on(faces.name):
+            alone = known.union(pairs.gallery_only(faces))
+            with suppress(ValueError):  # nobody is left on one of the sides
+                return pairs.split_by_names(faces, [n for n in faces.names if n not in alone])
+        return pairs.split(faces, seed=seed)
+
     def write_record(self, record: dict) -> None:
         """Write ``run.json``."""
         files.write_text(self.path / "run.json", json.dumps(record, indent=2) + "\n")
-
-    def write_history(self, history: pd.DataFrame) -> None:
-        """Write ``history.csv``."""
-        files.write_text(self.path / "history.csv", history.to_csv(index=False))
 
     def save_picture(self, figure: matplotlib.figure.Figure, name: str) -> Path:
         """Write a figure to ``img/<name>.png``, the place where the model card looks for it."""
@@ -168,10 +274,11 @@ class Run:
             its record gives the SHA-256 of.
         """
         for name, expected in self.record.get("sha256", {}).items():
-            found = hashlib.sha256((self.path / name).read_bytes()).hexdigest()
+            file = self.path / Path(name).name  # inside the folder, whatever the record says
+            found = hashlib.sha256(file.read_bytes() if file.is_file() else b"").hexdigest()
             if found != expected:
                 raise ValueError(
-                    f"{self.path / name} has SHA-256 {found}, expected {expected}: "
+                    f"{file} has SHA-256 {found}, expected {expected}: "
                     "it is not the file that came with the book. Get it again (git checkout)"
                 )
         arrays = self.first_readable("best.npz", "last.npz", "previous.npz")
@@ -223,29 +330,41 @@ def set_weights(network: keras.Model, arrays: dict[str, np.ndarray]) -> None:
         weight.assign(array)
 
 
-def config_record(config: model.Config) -> dict:
-    """Turn a config into what ``run.json`` holds."""
-    return json.loads(json.dumps(asdict(config)))
-
-
-def pairs_record(pairs: Split) -> dict:
+def split_record(split: Split) -> dict:
     """Turn a split into what ``run.json`` holds of it: people, and a digest of every picture."""
     digest = hashlib.blake2b(digest_size=16)
-    for side in pairs:
+    for side in split:
         for index in (side.input, side.target):
             digest.update(np.ascontiguousarray(side.faces.images[index]).data)
     return {
-        "dataset": pairs.train.faces.name,
-        "train_people": list(pairs.train.people),
-        "test_people": list(pairs.test.people),
+        "dataset": split.train.faces.name,
+        "train_people": list(split.train.people),
+        "test_people": list(split.test.people),
         "pictures": digest.hexdigest(),
     }
 
 
-def default_name(config: model.Config, dataset: str) -> str:
-    """Name a run after its model and its dataset: ``v8-orl``."""
-    words = f"{config.name.removeprefix('Speculo-')}-{dataset}"
-    return re.sub(r"[^A-Za-z0-9._-]+", "-", words).strip("-.")
+def default_name(
+    config: model.Config,
+    dataset: str,
+    *,
+    people: int | None = None,
+    crop: str | None = None,
+    seed: int = 0,
+) -> str:
+    """Name a run after its model, its dataset, and what else decides its pairs: ``v8-orl``.
+
+    What is as by default is left out, so that no two trainings of the chapters
+    have one name: ``v8-orl-20-people-seed-1``.
+    """
+    words = [config.name.removeprefix("Speculo-"), dataset]
+    words += [f"{people}-people"] * (people is not None) + [f"crop-{crop}"] * (crop is not None)
+    words += [f"seed-{seed}"] * (seed != 0)
+    name = re.sub(r"[^A-Za-z0-9._-]+", "-", "-".join(words)).strip("-.")
+    if len(name) > LONGEST:
+        digest = hashlib.blake2b(name.encode(), digest_size=4).hexdigest()
+        name = f"{name[: LONGEST - 9]}-{digest}"
+    return name
 
 
 def at(name: str) -> Run:
@@ -254,12 +373,18 @@ def at(name: str) -> Run:
     Raises
     ------
     ValueError
-        If the name is not one folder's name: letters, digits, ``.``, ``_`` and ``-``.
+        If the name is not one folder's name: letters, digits, ``.``, ``_`` and
+        ``-``, at most `LONGEST` of them.
     """
-    if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9._-]*", name):
-        raise ValueError(
-            f"run is {name!r}, expected a name of letters, digits, '.', '_' and '-' "
-            "that does not begin with '.' or '-'"
+    if not isinstance(name, str):  # a number has lost what was typed: 2024_05 is 202405
+        wanted = "a name. Papermill takes 007 and 2024_05 for numbers: -r run 2024_05 is a name"
+        raise checks.wrong("run", name, wanted)
+    if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9._-]*", name) or len(name) > LONGEST:
+        raise checks.wrong(
+            "run",
+            name,
+            "a name of letters, digits, '.', '_' and '-' that does not begin with '.' or '-', "
+            f"of {LONGEST} characters at most",
         )
     return Run(files.home() / "runs" / name)
 

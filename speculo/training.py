@@ -7,21 +7,45 @@ the same weights, bit for bit.
 """
 
 import importlib.metadata
+import os
 import platform
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import asdict, dataclass
 
 import numpy as np
 import pandas as pd
 from PIL import Image
 
-from speculo import device, files, model, runs
-from speculo.augmentation import batches, fit_line
+from speculo import checks, device, files, history, model, runs
+from speculo.augmentation import PUBLISHED, Recipe, batches, fit_line
 from speculo.backend import keras
 from speculo.pairs import Pairs, Split, as_image, examples
 from speculo.progress import Progress
 from speculo.runs import Run
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A recipe, and for how long and from which seed it is followed.
+
+    Attributes
+    ----------
+    recipe : Recipe
+    epochs : int
+        In all.
+    batch_size : int
+        Pairs in a step.
+    seed : int
+        Of the first weights, the order of the pairs, the augmentation and the dropout.
+    """
+
+    recipe: Recipe
+    epochs: int
+    batch_size: int
+    seed: int
+
 
 EXAMPLES = 8
 """Held-out faces in the snapshot after each epoch."""
@@ -29,9 +53,10 @@ EXAMPLES = 8
 
 def train(
     config: model.Config,
-    pairs: Split,
+    split: Split,
     run: Run,
     *,
+    recipe: Recipe = PUBLISHED,
     epochs: int = 12,
     batch_size: int = 16,
     seed: int = 0,
@@ -46,11 +71,13 @@ def train(
 
     Parameters
     ----------
-    config : Config or Mended
-    pairs : Split
+    config : Config
+    split : Split
         Train pairs to learn from, test pairs for the validation loss.
     run : Run
         Where it is kept, from ``runs.at(name)``.
+    recipe : Recipe
+        How it is trained; ``augmentation.named`` gives that of a model of the book.
     epochs : int
         How many in all, those of earlier calls included. Where the learning
         rate falls over the training, it is a setting of the run like others.
@@ -75,42 +102,53 @@ def train(
         If `epochs` or `batch_size` is below 1, if images and model differ in
         size, or if the folder holds a run with other settings: the message
         says which.
+    RuntimeError
+        If another process is training the run.
     OSError
         If the disk is full. The last full epoch is kept.
     """
-    for name, value in (("epochs", epochs), ("batch_size", batch_size)):
-        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-            raise ValueError(f"{name} is {value!r}, expected a whole number from 1 up")
-    size = (*pairs.train.faces.images.shape[1:], 1)
+    checks.whole_number("epochs", epochs)
+    checks.whole_number("batch_size", batch_size)
+    checks.seed("seed", seed)
+    checks.instance("split", split, Split)
+    checks.instance("recipe", recipe, Recipe)
+    size = (*split.train.faces.images.shape[1:], 1)
     if size != config.input_shape:
         raise ValueError(
             f"The images are {size[0]} x {size[1]}, but {config.name} takes "
             f"{config.input_shape[0]} x {config.input_shape[1]}: load them with size={config.input_shape[0]}"
         )
+    plan = Plan(recipe, epochs, batch_size, seed)
+    with run.locked():
+        return _train(config, split, run, plan, precision, on_epoch or (lambda _: None))
+
+
+def _train(
+    config: model.Config,
+    split: Split,
+    run: Run,
+    plan: Plan,
+    precision: str | None,
+    on_epoch: Callable[[Run], None],
+) -> Run:
     begun = run.record
-    chosen = device.precision(precision or begun.get("settings", {}).get("precision"))
-    settings = _settings(pairs, batch_size, seed, chosen)
-    if model.with_changes(config).schedule != "constant":
-        settings["epochs"] = epochs
-    _refuse_other_settings(run, config, settings)
-    if run.epochs >= epochs and begun.get("status") == "finished":
-        print(f"Run {run.name} has {run.epochs} epochs already: nothing to train.")
+    chosen = device.precision(precision or (run.settings["precision"] if begun else None))
+    settings = _settings(split, plan, chosen)
+    if begun:
+        _refuse_other_settings(run, config, plan.recipe, settings)
+    epochs, log = plan.epochs, run.history
+    if len(log) >= epochs and begun.get("status") == "finished":
+        print(f"Run {run.name} has {len(log)} epochs already: nothing to train.")
         return run
 
-    network = model.build(config, precision=chosen, seed=seed)
-    network.optimizer.build(network.trainable_variables)
-    state = run.first_readable("last.npz", "previous.npz")
-    done = _restore(network, state) if state else 0
-    if not state:
-        _begin(network, config, pairs.train, seed)
-    if run.epochs < done:
-        raise ValueError(
-            f"{run.path / 'history.csv'} has {run.epochs} epochs, but the weights have {done}. "
-            f"Put the log back, or delete {run.path} to train again"
-        )
-    run.write_history(run.history[:done])
-    record = begun | circumstances(config, settings)
-    run.write_record(record | {"status": "training"})
+    network = model.build(config, precision=chosen, seed=plan.seed)
+    _prepare(network, plan.recipe)
+    done = _restore(network, run, len(log))
+    if not done:
+        _begin(network, config, split.train, plan)
+    history.write(run.path, log[:done])
+    record = begun | circumstances(config, plan.recipe, settings)
+    run.write_record(record | {"status": "training", "process": os.getpid()})
     found = record["device"]
     print(f"{config.name} on {found['kind'].upper()} {found['name']} in {chosen}")
     if done:
@@ -120,9 +158,8 @@ def train(
     with Progress(unit="img") as progress:
         try:
             for epoch in range(done, epochs):
-                _train_epoch(network, config, pairs, run, progress, epoch, epochs, batch_size, seed)
-                if on_epoch:
-                    on_epoch(run)
+                _train_epoch(network, config, split, run, plan, epoch, progress)
+                on_epoch(run)
         except KeyboardInterrupt:
             status = "interrupted"
             progress.keep(
@@ -136,11 +173,8 @@ def train_epoch(
     network: keras.Model,
     config: model.Config,
     pairs: Pairs,
+    plan: Plan,
     epoch: int,
-    epochs: int,
-    *,
-    batch_size: int,
-    seed: int,
     on_step: Callable[[int, float], None] | None = None,
 ) -> float:
     """Train a model for one epoch, in memory: all that is random follows from (seed, epoch) alone.
@@ -151,11 +185,9 @@ def train_epoch(
         From ``model.build(config)``. It is changed.
     config : Config
     pairs : Pairs
+    plan : Plan
     epoch : int
         Counted from 0.
-    epochs : int
-        How many there will be, which a schedule of the learning rate asks for.
-    batch_size, seed : int
     on_step : callable, optional
         Called after each step with the pairs done and the mean loss so far.
 
@@ -164,14 +196,15 @@ def train_epoch(
     float
         Mean loss over the steps, with dropout.
     """
+    seed = plan.seed
     order = np.random.default_rng([seed, epoch]).permutation(len(pairs))
     _seed_dropout(network, seed, epoch)
     rng = np.random.default_rng([seed, epoch, 1])  # apart from the one that drew the order
     # Steps are made one by one: `fit` took up to twice as long to let go of its iterator.
     total, done = 0.0, 0
-    for inputs, targets in batches(pairs, config, order, batch_size, rng):
-        rate = model.learning_rate(config, (epoch + done / len(order)) / epochs)
-        network.optimizer.learning_rate = rate
+    for inputs, targets in batches(pairs, plan.recipe, order, plan.batch_size, rng):
+        share = plan.recipe.rate((epoch + done / len(order)) / plan.epochs)
+        network.optimizer.learning_rate = config.learning_rate * share
         total += float(network.train_on_batch(inputs, targets)) * len(inputs)
         done += len(inputs)
         if on_step:
@@ -182,38 +215,27 @@ def train_epoch(
 def _train_epoch(
     network: keras.Model,
     config: model.Config,
-    pairs: Split,
+    split: Split,
     run: Run,
-    progress: Progress,
+    plan: Plan,
     epoch: int,
-    epochs: int,
-    batch_size: int,
-    seed: int,
+    progress: Progress,
 ) -> None:
     """Train one epoch, counted from 0, and write it down. The state comes last: it is the commit."""
     begin = time.perf_counter()
-    history = run.history
-    before = f", val_loss {history['val_loss'].iloc[-1]:.4f} before" if len(history) else ""
+    log = run.history
+    before = f", val_loss {log['val_loss'].iloc[-1]:.4f} before" if len(log) else ""
 
     def show(done: int, loss: float) -> None:
         progress.update(
             done,
-            len(pairs.train),
+            len(split.train),
             time.perf_counter() - begin,
-            f"Epoch {epoch + 1}/{epochs}",
+            f"Epoch {epoch + 1}/{plan.epochs}",
             f"loss {loss:.4f}{before}",
         )
 
-    loss = train_epoch(
-        network,
-        config,
-        pairs.train,
-        epoch,
-        epochs,
-        batch_size=batch_size,
-        seed=seed,
-        on_step=show,
-    )
+    loss = train_epoch(network, config, split.train, plan, epoch, show)
     seconds = time.perf_counter() - begin
     weights = runs.get_weights(network) | {"epoch": np.array(epoch + 1)}
     optimizer = {
@@ -222,51 +244,58 @@ def _train_epoch(
         for number, variable in enumerate(network.optimizer.variables)
     }
     files.write_arrays(run.path / "next.npz", weights | optimizer)
-    with _averaged(network, config):
-        val_loss = _validate(network, pairs.test, batch_size)
-        if not (history["val_loss"] <= val_loss).any():
+    with _averaged(network):
+        val_loss = _validate(network, split.test, plan.batch_size)
+        if not (log["val_loss"] <= val_loss).any():
             weights = runs.get_weights(network) | {"epoch": np.array(epoch + 1)}
             files.write_arrays(run.path / "best.npz", weights)
-        _write_snapshot(network, pairs.test, run, epoch + 1)
+        _write_snapshot(network, split.test, run, epoch + 1)
     row = {
         "epoch": epoch + 1,
         "loss": loss,
         "val_loss": val_loss,
-        "images_per_second": len(pairs.train) / seconds,
+        "images_per_second": len(split.train) / seconds,
         "seconds": time.perf_counter() - begin,
     }
-    history = pd.DataFrame([*history.to_dict("records"), row])
-    run.write_history(history)
+    log = pd.DataFrame([*log.to_dict("records"), row])
+    history.write(run.path, log)
     _commit_state(run)
 
-    left = history["seconds"].mean() * (epochs - epoch - 1)
+    left = log["seconds"].mean() * (plan.epochs - epoch - 1)
     progress.keep(
-        f"Epoch {epoch + 1:{len(str(epochs))}}/{epochs}  loss {loss:.4f}  "
+        f"Epoch {epoch + 1:{len(str(plan.epochs))}}/{plan.epochs}  loss {loss:.4f}  "
         f"val_loss {val_loss:.4f}  {row['images_per_second']:.1f} img/s  "
         f"{row['seconds']:.0f} s, {_duration(left)} left"
     )
 
 
+def _prepare(network: keras.Model, recipe: Recipe) -> None:
+    """Make the optimizer's variables, those of the average of the weights among them."""
+    optimizer = network.optimizer
+    optimizer.use_ema, optimizer.ema_momentum = bool(recipe.average), recipe.average
+    optimizer.build(network.trainable_variables)
+
+
 @contextmanager
-def _averaged(network: keras.Model, config: model.Config) -> Iterator[None]:
+def _averaged(network: keras.Model) -> Iterator[None]:
     """Put the running average of the weights in their place for a while, where there is one."""
-    if not model.with_changes(config).average:
+    if not network.optimizer.use_ema:
         yield
         return
     trained = [keras.ops.convert_to_numpy(weight) for weight in network.trainable_variables]
     network.optimizer.finalize_variable_values(network.trainable_variables)
-    yield
-    for weight, value in zip(network.trainable_variables, trained, strict=True):
-        weight.assign(value)
+    try:
+        yield
+    finally:
+        for weight, value in zip(network.trainable_variables, trained, strict=True):
+            weight.assign(value)
 
 
-def _begin(network: keras.Model, config: model.Config, pairs: Pairs, seed: int) -> None:
+def _begin(network: keras.Model, config: model.Config, pairs: Pairs, plan: Plan) -> None:
     """Let a new network begin where its config says: at a line, or at the mean front."""
-    config = model.with_changes(config)
     if config.line:
-        for weight, value in zip(
-            network.get_layer(model.LINE).weights, fit_line(pairs, config, seed), strict=True
-        ):
+        fitted = fit_line(pairs, plan.recipe, plan.seed)
+        for weight, value in zip(network.get_layer(model.LINE).weights, fitted, strict=True):
             weight.assign(value)
     elif config.mean_face:
         fronts = np.unique(pairs.target, return_index=True)[1]  # each counts once
@@ -302,12 +331,27 @@ def _commit_state(run: Run) -> None:
     (run.path / "next.npz").replace(last)
 
 
-def _restore(network: keras.Model, state: dict[str, np.ndarray]) -> int:
-    """Put a state back into model and optimizer, and say after which epoch it was."""
-    runs.set_weights(network, state)
-    for number, variable in enumerate(network.optimizer.variables):
-        variable.assign(state[f"optimizer/{number}"])
-    return int(state["epoch"])
+def _restore(network: keras.Model, run: Run, logged: int) -> int:
+    """Put the newest whole state of a run back into model and optimizer, and say of which epoch.
+
+    It is not newer than the log, which has so many epochs: where the last log was lost,
+    the last epoch is trained again, to the same weights.
+    """
+    newest = 0
+    for name in ("last.npz", "previous.npz"):
+        state = run.first_readable(name)
+        newest = max(newest, int(state["epoch"]) if state else 0)
+        if state and state["epoch"] <= logged:
+            runs.set_weights(network, state)
+            for number, variable in enumerate(network.optimizer.variables):
+                variable.assign(state[f"optimizer/{number}"])
+            return int(state["epoch"])
+    if newest or logged:
+        raise ValueError(
+            f"No state in {run.path} goes with its log: the log has {logged} epochs, the weights "
+            f"{newest or 'cannot be read'}. Put the files back, or delete the folder to train again"
+        )
+    return 0
 
 
 def read_snapshots(run: Run) -> dict[int, np.ndarray]:
@@ -338,24 +382,24 @@ def _write_snapshot(network: keras.Model, test: Pairs, run: Run, epoch: int) -> 
         Image.fromarray(np.concatenate(list(drawn), axis=1)).save(part)
 
 
-def _settings(pairs: Split, batch_size: int, seed: int, precision: str) -> dict:
-    """All that decides the weights beside the config. Equal settings give equal runs."""
-    return {
-        **runs.pairs_record(pairs),
-        "batch_size": batch_size,
-        "seed": seed,
+def _settings(split: Split, plan: Plan, precision: str) -> dict:
+    """All that decides the weights beside config and recipe. Equal settings give equal runs."""
+    settings = {
+        **runs.split_record(split),
+        "batch_size": plan.batch_size,
+        "seed": plan.seed,
         "precision": precision,
     }
+    if plan.recipe.schedule != "constant":
+        settings["epochs"] = plan.epochs
+    return settings
 
 
-def _refuse_other_settings(run: Run, config: model.Config, settings: dict) -> None:
-    record = run.record
-    if not record:
-        return
-    before = record["config"] | record["settings"]
+def _refuse_other_settings(run: Run, config: model.Config, recipe: Recipe, settings: dict) -> None:
+    before = asdict(run.config) | asdict(run.recipe) | run.settings
     changed = [
-        f"  {key}: {before.get(key)!r} before, {value!r} now"
-        for key, value in (runs.config_record(config) | settings).items()
+        f"  {key}: {_difference(before.get(key), value)}"
+        for key, value in (asdict(config) | asdict(recipe) | settings).items()
         if before.get(key) != value
     ]
     if changed:
@@ -366,13 +410,26 @@ def _refuse_other_settings(run: Run, config: model.Config, settings: dict) -> No
         )
 
 
-def circumstances(config: model.Config, settings: dict) -> dict:
+def _difference(before: object, now: object) -> str:
+    """Say in one line how two values differ: of lists, what only one of them has."""
+    if not isinstance(before, list) or not isinstance(now, list):
+        return f"{before!r} before, {now!r} now"
+    sides = (("before", before, now), ("now", now, before))
+    only = [
+        (when, [each for each in mine if each not in set(other)]) for when, mine, other in sides
+    ]
+    parts = [f"only {when} {checks.listed(names, 4)}" for when, names in only if names]
+    return f"{len(before)} before, {len(now)} now; " + ("; ".join(parts) or "in another order")
+
+
+def circumstances(config: model.Config, recipe: Recipe, settings: dict) -> dict:
     """What ``run.json`` says of the training."""
     found = device.find()
     backend = keras.backend.backend()
     packages = ("keras", backend, "numpy")
     return {
-        "config": runs.config_record(config),
+        "config": asdict(config),
+        "recipe": asdict(recipe),
         "settings": settings,
         "device": {"kind": found.kind, "name": found.name, "count": found.count},
         "backend": backend,

@@ -1,14 +1,19 @@
 """What the tests share: a home of their own, the ORL faces, and a model small enough to train."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 import speculo
-from speculo import files, pairs
+from speculo import files, model, pairs, runs, training
+from speculo.backend import keras
 from speculo.faces import FaceSet
+from speculo.model import V8, Config
 from speculo.pairs import Pairs, Split
+from speculo.runs import Run
+from speculo.sources import heads
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -53,17 +58,45 @@ def last_eight(orl) -> Split:
     return Split(*(Pairs(orl, np.flatnonzero(side), target[side]) for side in (~test, test)))
 
 
-@pytest.fixture
-def tiny():
+@pytest.fixture(scope="session")
+def tiny() -> Config:
     """The network of the card with few channels."""
-    from speculo.model import Config
+    return replace(V8, name="Speculo-tiny", filters=(16, 16, 8, 8, 8), latent_size=32)
 
-    return Config(
-        name="Speculo-tiny",
-        optimizer="adam",
-        learning_rate=0.001,
-        loss="mse",
-        input_shape=(32, 32, 1),
-        filters=(16, 16, 8, 8, 8),
-        latent_size=32,
-    )
+
+@pytest.fixture(scope="session")
+def sets(orl) -> dict[str, Split]:
+    """Two splits for the explorers, a small one and a large one, by name."""
+    some = replace(speculo.load("orl", people=5), name="few")
+    return {"few": pairs.split(some), "orl": pairs.split(orl)}
+
+
+@pytest.fixture(scope="session")
+def finished(sets, tiny, tmp_path_factory) -> list[Run]:
+    """Two runs of a tiny model, on the small set and on the large one."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SPECULO_HOME", str(tmp_path_factory.mktemp("home")))
+        trained = [
+            training.train(tiny, sets[name], runs.at(f"tiny-{name}"), epochs=number, seed=number)
+            for number, name in ((3, "few"), (1, "orl"))
+        ]
+    for number, run in enumerate(trained):  # so short a training draws one grey: it is no test
+        network = model.build(tiny, seed=number)
+        last = network.get_layer("conv2d_transpose_11")
+        last.kernel.assign(20 * keras.ops.abs(last.kernel))
+        files.write_arrays(run.path / "best.npz", runs.get_weights(network))
+    return trained
+
+
+@pytest.fixture
+def render(monkeypatch):
+    """Stand-in for the renderer: quick, and another picture for each setting."""
+
+    def picture(person, *, yaw=0.0, pitch=0.0, roll=0.0, expression="neutral", light=0.0, size=64):
+        rows, columns = np.mgrid[:size, :size] / size - 0.5
+        face = np.hypot(columns - yaw / 300, rows - pitch / 300) + roll / 500 + light / 9
+        face = 200 - 250 * face + 10 * (person % 7) - 20 * heads.EXPRESSIONS.index(expression)
+        return np.clip(face, 0, 255).astype(np.uint8)
+
+    monkeypatch.setattr(heads, "render", picture)
+    return picture

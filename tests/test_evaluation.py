@@ -1,7 +1,10 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from speculo import evaluation, model, pairs
+from speculo.faces import FaceSet
 
 
 @pytest.fixture(scope="module")
@@ -36,6 +39,8 @@ def test_errors_are_means_over_pixels_of_each_pair(few):
     _, targets = few.test.batch()
     assert evaluation.squared_error(targets + 0.1, few.test) == pytest.approx(0.01, rel=1e-4)
     assert evaluation.squared_error(targets, few.test).shape == (len(few.test),)
+    twice = evaluation.squared_error(np.stack([targets, targets + 0.1]), few.test)
+    assert twice.mean(axis=-1) == pytest.approx([0, 0.01], abs=1e-6)
     assert evaluation.psnr(0.01) == pytest.approx(20)
 
 
@@ -71,3 +76,54 @@ def test_the_other_photo_is_of_the_same_person_and_neither_input_nor_front(last_
         assert source not in (test.input[number], test.target[number])
     error = evaluation.squared_error(evaluation.other_photo(test), test).mean()
     assert error == pytest.approx(0.0184, abs=5e-5)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_the_other_photo_is_the_next_of_the_person_whatever_the_order(seed):
+    rng = np.random.default_rng(seed)
+    n = int(rng.integers(2, 60))
+    names, person = np.unique(rng.integers(n // 3 + 1, size=n), return_inverse=True)
+    faces = FaceSet(
+        "made",
+        rng.integers(0, 256, (n, 8, 8)).astype(np.uint8),
+        person.astype(np.int32),
+        tuple(map(str, names)),
+        np.full((n, 3), np.nan, dtype=np.float32),
+        np.array([str(number) for number in range(n)]),
+    )
+    some = pairs.Pairs(faces, np.arange(n), pairs.fronts(faces)).take(rng.integers(n, size=2 * n))
+    chosen = []
+    for number, photo in zip(some.person, some.input, strict=True):
+        turned = sorted(set(some.turned.input[some.turned.person == number].tolist()))
+        later = [other for other in turned if other > photo]
+        chosen.append((later or turned or [photo])[0])
+    answered = evaluation.other_photo(some)
+    assert np.array_equal(answered, pairs.as_input(faces.images[chosen]))
+
+
+def test_shapes_that_do_not_go_together_are_named(last_eight, predicted):
+    test = last_eight.test
+    flat = predicted["input itself"][..., 0]
+    for wrong in (
+        lambda: evaluation.squared_error(flat, test),  # would be 80 x 80 differences
+        lambda: evaluation.table({"flat": flat}, test),
+        lambda: evaluation.mse(flat, flat[:3]),
+    ):
+        with pytest.raises(ValueError, match="predictions is float32 .*80, 32, 32.*expected"):
+            wrong()
+    with pytest.raises(ValueError, match="predictions is {}, expected a name"):
+        evaluation.table({}, test)
+    with pytest.raises(ValueError, match="pairs holds no pair"):
+        evaluation.other_photo(test.take(slice(0)))
+
+
+def test_bytes_are_compared_as_numbers():
+    dark, light = (np.full((2, 4, 4), value, dtype=np.uint8) for value in (1, 3))
+    assert evaluation.mse(dark, light) == evaluation.mse(light, dark) == 4
+
+
+def test_images_of_another_size_than_the_network_takes_are_named(tiny, few):
+    larger = replace(few.test.faces, images=np.zeros((50, 48, 48), dtype=np.uint8))
+    asked = pairs.Pairs(larger, few.test.input, few.test.target)
+    with pytest.raises(ValueError, match="48 x 48 pixels, expected 32 x 32: load .* size=32"):
+        evaluation.predict(model.build(tiny, seed=0), asked)

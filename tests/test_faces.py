@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 import speculo
-from speculo.faces import FaceSet
+from speculo import pairs
+from speculo.faces import FaceSet, join, select
 from speculo.sources import orl as orl_source
 
 
@@ -122,3 +123,59 @@ def test_rooms_can_be_reached_from_the_package():
     assert speculo.pairs.fronts
     with pytest.raises(AttributeError, match="no attribute 'cellar'"):
         speculo.cellar  # noqa: B018
+
+
+def people(n: int, tag: str) -> FaceSet:
+    return FaceSet(
+        tag,
+        np.zeros((n, 1, 1), dtype=np.uint8),
+        np.arange(n, dtype=np.int32),
+        tuple(f"{tag}{number}" for number in range(n)),
+        np.zeros((n, 3), dtype=np.float32),
+        np.array([str(number) for number in range(n)]),
+    )
+
+
+def test_many_people_are_joined_and_taken_out_again():
+    """Time that grows with the square would be minutes here."""
+    one, other = people(100_000, "a"), people(100_000, "b")
+    both = join(one, other)
+    assert len(both.names) == 200_000 and both.person[-1] == 199_999
+    assert np.array_equal(select(both, other.names).origin, other.origin)
+
+
+def test_the_same_name_twice_is_named(orl):
+    with pytest.raises(
+        ValueError, match="to join: more than one person is named s1, s10, .* 32 more"
+    ):
+        join(orl, orl)
+    with pytest.raises(ValueError, match="FaceSet.names: more than one person is named s1"):
+        replace(orl, names=("s1", *orl.names[:39]))
+    with pytest.raises(ValueError, match="sizes .*, expected one size"):
+        join()
+
+
+def test_an_empty_set_of_faces_goes_through():
+    nobody = select(people(3, "a"), [])
+    assert len(nobody) == 0 and join(nobody, people(2, "b")).names == ("b0", "b1")
+    assert len(pairs.fronts(nobody)) == len(pairs.duplicates(nobody)) == 0
+    with pytest.raises(ValueError, match="needs two people"):
+        pairs.split(nobody)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"name": None}, "Unknown dataset None"),
+        ({"name": ""}, "Unknown dataset ''"),
+        ({"name": 3}, "Unknown dataset 3"),
+        ({"crop": "yes"}, "crop is 'yes', expected None: the photos of orl are cropped already"),
+        ({"crop": "auto"}, "crop is 'auto', expected None"),
+        ({"people": "3"}, "people is '3', expected a whole number from 1 up, or None for all"),
+        ({"size": 0}, "size is 0, expected a whole number from 32 up"),
+        ({"size": 10**9}, "size is 1000000000, expected at most 1,024"),
+    ],
+)
+def test_what_load_cannot_do_is_named(options, message):
+    with pytest.raises(ValueError, match=message):
+        speculo.load(**{"name": "orl", **options})

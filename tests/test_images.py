@@ -292,6 +292,23 @@ def test_crops(tmp_path):
         images.read(tmp_path / "it.png", 32, (230.0, 0.0, 260.0, 50.0))
 
 
+def test_a_part_of_a_photo_that_was_read_is_what_the_reader_crops(tmp_path):
+    path = trees.save(trees.in_a_frame(FACE, 30, 20, 160, 120), tmp_path / "one.png")
+    box = (30, 20, 94, 84)
+    whole = images.read_whole(path, 640)
+    assert np.array_equal(images.cut(whole, box, 32), images.read(path, 32, box))
+
+
+def test_percents_of_a_photo_are_a_square_inside_it():
+    assert images.square_at((200, 100), 50, 50, 50) == (50, 100, 100, 150)
+    for left in (0, 37, 100):
+        for top in (0, 37, 100):
+            for side in (0, 5, 100):
+                box = images.square_at((200, 100), left, top, side)
+                assert 0 <= box[0] < box[2] <= 100 and 0 <= box[1] < box[3] <= 200
+                assert box[2] - box[0] == pytest.approx(box[3] - box[1])
+
+
 def test_a_box_means_the_same_in_a_jpeg_that_is_decoded_smaller(tmp_path):
     pixels = np.zeros((2000, 2000), dtype=np.uint8)
     pixels[400:1400, 600:1600] = 200

@@ -6,41 +6,41 @@ import numpy as np
 import pytest
 
 import speculo
-from speculo import ablation, augmentation, card, evaluation, files, model, pairs, runs, training
+from speculo import (
+    ablation,
+    augmentation,
+    card,
+    evaluation,
+    files,
+    layers,
+    model,
+    pairs,
+    runs,
+    training,
+)
+from speculo.augmentation import PUBLISHED, Recipe
 from speculo.backend import keras
 from speculo.faces import join, select
 from speculo.pairs import Split
 
 
 @pytest.fixture
-def unchanged(tiny):
-    return model.Mended(**asdict(tiny))
-
-
-@pytest.fixture
 def mended(tiny, monkeypatch):
-    """All changes at once, in few channels, and a line that is fitted on few pairs."""
+    """All changes to the network, in few channels, and a line that is fitted on few pairs."""
     monkeypatch.setattr(augmentation, "ENOUGH", 200)
-    return model.Mended(
-        **asdict(tiny) | {"output_relu": False, "mean_face": True, "momentum": 0.9},
-        dropout=0.05,
-        latent_dropout=0.0,
-        halvings=3,
-        fronts=2,
-        mirror=True,
-        shift=1.0,
-        turn=5.0,
-        zoom=0.05,
-        light=0.1,
-        schedule="cosine",
-        average=0.9,
-        line=True,
-    )
+    changes = {"output_relu": False, "mean_face": True, "momentum": 0.9, "line": True}
+    return replace(tiny, **changes, dropout=0.05, latent_dropout=0.0, halvings=3)
 
 
-def train(config, split, name, **options):
+RECIPE = Recipe(
+    fronts=2, mirror=True, shift=1.0, turn=5.0, zoom=0.05, light=0.1, schedule="cosine", average=0.9
+)
+"""All changes to the training."""
+
+
+def train(config, split, name, recipe=PUBLISHED, **options):
     options = {"epochs": 3, "precision": "float32", **options}
-    return training.train(config, split, runs.at(name), **options)
+    return training.train(config, split, runs.at(name), recipe=recipe, **options)
 
 
 def state(run):
@@ -51,18 +51,37 @@ def equal(one, other):
     return one.keys() == other.keys() and all(np.array_equal(one[k], other[k]) for k in one)
 
 
-def test_without_changes_it_is_v8_to_the_bit(tiny, unchanged, few):
+def test_changes_that_change_nothing_are_v8_to_the_bit(tiny, few):
+    unchanged = replace(tiny, halvings=5)
     assert card.summary(model.build(unchanged)) == card.summary(model.build(tiny))
-    one, other = train(tiny, few, "plain"), train(unchanged, few, "unchanged")
+    one, other = train(tiny, few, "plain"), train(unchanged, few, "unchanged", Recipe())
     assert equal(state(one), state(other))
-    assert one.config == tiny and other.config == unchanged
-    assert type(one.config) is model.Config and type(other.config) is model.Mended
+    assert (one.config, one.recipe) == (tiny, PUBLISHED) and other.config == unchanged
 
 
 def test_the_card_s_parameters_are_kept():
-    card_s = asdict(model.V8)
-    kept = {key: value for key, value in asdict(model.V8_MENDED).items() if key in card_s}
-    assert kept | {"name": model.V8.name} == card_s
+    card_s = ("optimizer", "learning_rate", "loss", "input_shape", "filters", "latent_size")
+    for name in card_s:
+        assert getattr(model.V8_MENDED, name) == getattr(model.V8, name)
+
+
+@pytest.mark.parametrize("record", [{"config": {}}, {"config": {"dropout": 0.3, "fronts": 3}}])
+def test_records_of_before_are_read(record, tiny):
+    """They had both values in one, or the card's parameters alone."""
+    card_s = {name: getattr(tiny, name) for name in list(asdict(tiny))[:7]}
+    run = runs.at("old")
+    run.write_record({"config": card_s | record["config"]})
+    changes = record["config"]
+    assert run.config == replace(tiny, dropout=changes.get("dropout", 0.1))
+    assert run.recipe == Recipe(fronts=changes.get("fronts", 1))
+
+
+def test_every_model_of_the_book_has_its_recipe():
+    assert augmentation.RECIPES.keys() == model.ARCHITECTURES.keys()
+    assert augmentation.named("v8-mended-many-4th") == augmentation.MENDED_MANY
+    assert augmentation.named("v7") == PUBLISHED
+    with pytest.raises(ValueError, match="Unknown architecture 'v9-4th'"):
+        augmentation.named("v9-4th")
 
 
 def test_4096_latents_have_as_many_numbers_before_them():
@@ -73,8 +92,8 @@ def test_4096_latents_have_as_many_numbers_before_them():
 
 
 @pytest.mark.parametrize("halvings", [1, 2, 5])
-def test_halvings_leave_the_picture_so_large(unchanged, halvings):
-    network = model.build(replace(unchanged, halvings=halvings))
+def test_halvings_leave_the_picture_so_large(tiny, halvings):
+    network = model.build(replace(tiny, halvings=halvings))
     side = 32 // 2**halvings
     assert network.get_layer("reshape_1").output.shape == (None, side, side, 8)
     assert network.output.shape == (None, 32, 32, 1)
@@ -84,23 +103,23 @@ def test_halvings_leave_the_picture_so_large(unchanged, halvings):
     ("change", "match"),
     [
         ({"dropout": 1.0}, "dropout is 1.0"),
+        ({"halvings": 6}, "halvings is 6, expected 1 to 5"),
         ({"average": -0.1}, "average is -0.1"),
         ({"shift": -1}, "shift is -1"),
-        ({"halvings": 6}, "halvings is 6, expected 1 to 5"),
         ({"fronts": 0}, "fronts is 0"),
         ({"schedule": "linear"}, "'linear', expected one of constant, cosine"),
     ],
 )
-def test_a_change_out_of_range_is_refused(unchanged, change, match):
+def test_a_change_out_of_range_is_refused(tiny, change, match):
+    value = tiny if hasattr(tiny, next(iter(change))) else PUBLISHED
     with pytest.raises(ValueError, match=match):
-        replace(unchanged, **change)
+        replace(value, **change)
 
 
 def test_narrowing_divides_channels_and_latents():
     narrow = model.narrowed(model.V8_MENDED, 4)
     assert narrow.filters == (256, 128, 64, 32, 16) and narrow.latent_size == 1024
     assert narrow.name == "Speculo-v8-mended-4th" and narrow.halvings == 2
-    assert type(model.narrowed(model.V8, 2)) is model.Config
     with pytest.raises(ValueError, match="divisor is 3"):
         model.narrowed(model.V8, 3)
 
@@ -114,52 +133,54 @@ def test_a_short_name_stands_for_a_model_at_any_width():
         model.named("v8-3th")
 
 
-def test_without_the_relu_an_output_can_be_dark(unchanged):
+def test_without_the_relu_an_output_can_be_dark(tiny):
     inputs = np.random.default_rng(0).random((8, 32, 32, 1), dtype=np.float32)
-    network = model.build(replace(unchanged, output_relu=False), seed=1)
+    network = model.build(replace(tiny, output_relu=False), seed=1)
     assert network.predict_on_batch(inputs).min() < 0.5
 
 
-def test_it_starts_at_the_face_that_it_is_given(unchanged):
-    network = model.build(replace(unchanged, output_relu=False, mean_face=True), seed=0)
+def test_it_starts_at_the_face_that_it_is_given(tiny):
+    network = model.build(replace(tiny, output_relu=False, mean_face=True), seed=0)
     face = np.linspace(0.1, 0.9, 1024, dtype=np.float32).reshape(32, 32, 1)
     model.start_at(network, face)
     drawn = network.predict_on_batch(np.zeros((1, 32, 32, 1), np.float32))[0]
     assert drawn == pytest.approx(face, abs=1e-3)
 
 
-def test_a_cosine_falls_from_the_card_s_rate_to_zero(mended):
-    rates = [model.learning_rate(mended, done) for done in (0, 0.5, 1)]
-    assert rates == pytest.approx([0.001, 0.0005, 0])
-    assert model.learning_rate(replace(mended, schedule="constant"), 0.9) == 0.001
+def test_a_cosine_falls_from_the_card_s_rate_to_zero():
+    assert [RECIPE.rate(done) for done in (0, 0.5, 1)] == pytest.approx([1, 0.5, 0])
+    assert PUBLISHED.rate(0.9) == 1
 
 
 def test_stopped_and_continued_equals_never_stopped(mended, few):
-    mended = replace(mended, schedule="constant")  # a cosine needs to know its end
-    whole = train(mended, few, "whole", epochs=3)
-    train(mended, few, "parts", epochs=1)
-    parts = train(mended, few, "parts", epochs=3)
+    recipe = replace(RECIPE, schedule="constant")  # a cosine needs to know its end
+    whole = train(mended, few, "whole", recipe, epochs=3)
+    train(mended, few, "parts", recipe, epochs=1)
+    parts = train(mended, few, "parts", recipe, epochs=3)
     assert equal(state(whole), state(parts))
     assert whole.history["val_loss"].tolist() == parts.history["val_loss"].tolist()
 
 
 def test_a_killed_cosine_goes_on_and_another_length_is_another_run(mended, few):
-    whole = train(mended, few, "whole")
+    whole = train(mended, few, "whole", RECIPE)
 
     def stop(run):
         if run.epochs == 2:
             raise RuntimeError
 
     with pytest.raises(RuntimeError):
-        train(mended, few, "killed", on_epoch=stop)
-    killed = train(mended, few, "killed")
-    assert equal(state(whole), state(killed)) and killed.config == mended
+        train(mended, few, "killed", RECIPE, on_epoch=stop)
+    killed = train(mended, few, "killed", RECIPE)
+    assert equal(state(whole), state(killed))
+    assert (killed.config, killed.recipe) == (mended, RECIPE)
     with pytest.raises(ValueError, match="epochs: 3 before, 4 now"):
-        train(mended, few, "killed", epochs=4)
+        train(mended, few, "killed", RECIPE, epochs=4)
+    with pytest.raises(ValueError, match="shift: 1.0 before, 2.0 now"):
+        train(mended, few, "killed", replace(RECIPE, shift=2.0))
 
 
 def test_the_best_weights_are_the_averaged_ones(mended, few):
-    run = train(mended, few, "a", epochs=1)
+    run = train(mended, few, "a", RECIPE, epochs=1)
     best, last = files.read_arrays(run.path / "best.npz"), state(run)
     name = "weights/latent_space/kernel"
     assert not np.array_equal(best[name], last[name])
@@ -175,19 +196,13 @@ def batch(few):
     return few.train.batch()
 
 
-def test_nothing_named_changes_nothing(batch, unchanged, tiny):
-    for config in (tiny, unchanged):
-        for before, after in zip(
-            batch,
-            augmentation.augment(*batch, config, np.random.default_rng(0)),
-            strict=True,
-        ):
-            assert np.array_equal(before, after)
+def test_nothing_named_changes_nothing(batch):
+    after = augmentation.augment(*batch, PUBLISHED, np.random.default_rng(0))
+    assert all(map(np.array_equal, batch, after))
 
 
-def test_input_and_target_are_mirrored_together(batch, unchanged):
-    config = replace(unchanged, mirror=True)
-    inputs, targets = augmentation.augment(*batch, config, np.random.default_rng(0))
+def test_input_and_target_are_mirrored_together(batch):
+    inputs, targets = augmentation.augment(*batch, Recipe(mirror=True), np.random.default_rng(0))
     same = [np.array_equal(a, b) for a, b in zip(inputs, batch[0], strict=True)]
     assert 0 < sum(same) < len(same)
     for number, kept in enumerate(same):
@@ -197,10 +212,9 @@ def test_input_and_target_are_mirrored_together(batch, unchanged):
 
 
 @pytest.mark.parametrize("change", [{"shift": 2.0}, {"turn": 10.0}, {"zoom": 0.1}, {"light": 0.3}])
-def test_input_and_target_move_together_and_stay_pictures(batch, unchanged, change):
-    config = replace(unchanged, **change)
+def test_input_and_target_move_together_and_stay_pictures(batch, change):
     rng = np.random.default_rng(0)
-    inputs, same = augmentation.augment(batch[0], batch[0], config, rng)
+    inputs, same = augmentation.augment(batch[0], batch[0], Recipe(**change), rng)
     assert np.array_equal(inputs, same) and not np.allclose(inputs, batch[0], atol=0.01)
     assert inputs.dtype == np.float32 and inputs.shape == batch[0].shape
     assert inputs.min() >= 0 and inputs.max() <= 1
@@ -223,11 +237,11 @@ def test_a_quarter_turn_is_exact():
     assert any(np.allclose(turned[0], each, atol=1e-4) for each in quarters)
 
 
-def test_a_line_is_ridge_regression_on_logits(few, unchanged, monkeypatch):
+def test_a_line_is_ridge_regression_on_logits(few, monkeypatch):
     monkeypatch.setattr(augmentation, "ENOUGH", 1)
-    kernel, bias = augmentation.fit_line(few.train, unchanged, seed=0)
+    kernel, bias = augmentation.fit_line(few.train, PUBLISHED, seed=0)
     inputs, targets = (
-        model.logit(each).reshape(len(each), -1).astype(np.float64) for each in few.train.batch()
+        layers.logit(each).reshape(len(each), -1).astype(np.float64) for each in few.train.batch()
     )
     moved = inputs - inputs.mean(axis=0)
     expected = np.linalg.solve(
@@ -238,20 +252,19 @@ def test_a_line_is_ridge_regression_on_logits(few, unchanged, monkeypatch):
     assert (inputs @ kernel + bias).mean(axis=0) == pytest.approx(targets.mean(axis=0), abs=1e-3)
 
 
-def test_a_shrunk_line_draws_nearer_to_the_mean(few, unchanged):
+def test_a_shrunk_line_draws_nearer_to_the_mean(few):
     line, shrunk = (
-        augmentation.fit_line(few.train, replace(unchanged, shrink=share), seed=0)
-        for share in (0.0, 0.5)
+        augmentation.fit_line(few.train, Recipe(shrink=share), seed=0) for share in (0.0, 0.5)
     )
     assert shrunk[0] == pytest.approx(line[0] / 2, abs=1e-6)
-    inputs, targets = (model.logit(each).reshape(len(each), -1) for each in few.train.batch())
+    inputs, targets = (layers.logit(each).reshape(len(each), -1) for each in few.train.batch())
     for kernel, bias in (line, shrunk):
         drawn = (inputs @ kernel + bias).mean(axis=0)
         assert drawn == pytest.approx(targets.mean(axis=0), abs=1e-3)
 
 
 def test_a_network_beside_a_line_begins_as_the_line(few, mended):
-    kernel, bias = augmentation.fit_line(few.train, mended, seed=0)
+    kernel, bias = augmentation.fit_line(few.train, RECIPE, seed=0)
     alone = model.line_alone(kernel, bias, mended.input_shape)
     assert sum(model.multiplications(alone).values()) == 1024**2
     network = model.build(mended, seed=0)
@@ -262,14 +275,14 @@ def test_a_network_beside_a_line_begins_as_the_line(few, mended):
 
 
 def test_training_leaves_the_line_as_it_is(few, mended):
-    kernel, bias = augmentation.fit_line(few.train, mended, seed=0)
-    line = train(mended, few, "a", epochs=1).model().get_layer(model.LINE)
+    kernel, bias = augmentation.fit_line(few.train, RECIPE, seed=0)
+    line = train(mended, few, "a", RECIPE, epochs=1).model().get_layer(model.LINE)
     assert np.array_equal(line.kernel, kernel) and np.array_equal(line.bias, bias)
 
 
 def test_moving_both_sides_beats_mirrored_ridge(last_eight):
-    """The find of chapter 06: of all that was tried, this brought the most."""
-    kernel, bias = augmentation.fit_line(last_eight.train, model.V8_MENDED, seed=0)
+    """The find of chapter 07: of all that was tried, this brought the most."""
+    kernel, bias = augmentation.fit_line(last_eight.train, augmentation.MENDED, seed=0)
     drawn = evaluation.predict(model.line_alone(kernel, bias, (32, 32, 1)), last_eight.test)
     baselines = evaluation.baselines(last_eight)
     error, ridge = (
@@ -281,18 +294,19 @@ def test_moving_both_sides_beats_mirrored_ridge(last_eight):
 
 def test_variants_add_change_after_change_and_leave_out_each():
     found = ablation.variants()
-    published, mended = asdict(model.with_changes(model.V8)), asdict(model.V8_MENDED)
-    assert found["none", ablation.PUBLISHED] == model.with_changes(model.V8)
-    assert asdict(found[ablation.ALL]) | {"name": ""} == mended | {"name": ""}
+    published, mended = ablation.AS_PUBLISHED.values(), ablation.MENDED.values()
+    assert found["none", ablation.PUBLISHED] == ablation.AS_PUBLISHED
+    assert found[ablation.ALL].values() | {"name": ""} == mended | {"name": ""}
     added = set()
     for change, fields in ablation.CHANGES.items():
         added |= set(fields)
-        so_far, without = asdict(found["added", change]), asdict(found["without", change])
+        so_far, without = found["added", change].values(), found["without", change].values()
         for field in set(mended) - {"name"}:
             assert so_far[field] == (mended if field in added else published)[field]
             assert without[field] == (published if field in fields else mended)[field]
     named = {field for fields in ablation.CHANGES.values() for field in fields}
-    assert named == set(asdict(model.V8_MENDED)) - set(asdict(model.V8))
+    assert named == {field for field in mended if mended[field] != published[field]} - {"name"}
+    assert set(ablation.changes()["field"]) == named
 
 
 def test_the_people_to_choose_on_and_the_last_are_apart():
@@ -304,12 +318,13 @@ def test_the_people_to_choose_on_and_the_last_are_apart():
 
 def test_a_trial_is_done_once_and_compared_on_the_same_people(tmp_path, few, tiny, monkeypatch):
     monkeypatch.setattr(ablation, "trial", lambda *_, **options: (0.01 + options["seed"], 0.5))
-    configs = {("none", "a"): tiny, ("all", "b"): tiny}
+    variant = ablation.Variant(tiny, PUBLISHED)
+    configs = {("none", "a"): variant, ("all", "b"): variant}
     path = tmp_path / "a.csv"
     for seed in (0, 1, 1):
         table = ablation.record(path, configs, {"x": few}, divisor=1, epochs=1, seed=seed)
     assert len(table) == 4
-    some = ablation.record(path, {("all", "b"): tiny}, {"y": few}, divisor=1, epochs=1, seed=0)
+    some = ablation.record(path, {("all", "b"): variant}, {"y": few}, divisor=1, epochs=1, seed=0)
     assert len(some) == 5 and len(ablation.complete(some)) == 4
     summary = ablation.summary(some)
     assert summary["MSE"].tolist() == pytest.approx([0.51, 0.51])
@@ -317,7 +332,7 @@ def test_a_trial_is_done_once_and_compared_on_the_same_people(tmp_path, few, tin
 
 
 def test_a_trial_is_judged_by_its_last_epoch(few, tiny):
-    mse, loss = ablation.trial(tiny, few, epochs=2, seed=0)
+    mse, loss = ablation.trial(ablation.Variant(tiny, PUBLISHED), few, epochs=2, seed=0)
     run = train(tiny, few, "same", epochs=2)
     assert (mse, loss) == pytest.approx(tuple(run.history[["val_loss", "loss"]].iloc[-1]))
 
@@ -390,6 +405,7 @@ def test_joined_sets_keep_people_apart_and_fronts_in_place(orl):
 
 
 def test_keras_averages_with_the_decay_that_is_named(mended):
-    optimizer = model.build(mended).optimizer
-    assert optimizer.use_ema and optimizer.ema_momentum == 0.9
-    assert isinstance(optimizer, keras.optimizers.Adam)
+    network = model.build(mended)
+    training._prepare(network, RECIPE)
+    assert network.optimizer.use_ema and network.optimizer.ema_momentum == 0.9
+    assert isinstance(network.optimizer, keras.optimizers.Adam)

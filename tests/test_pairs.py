@@ -1,10 +1,29 @@
+import tracemalloc
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import speculo
 from speculo import pairs
+from speculo.faces import FaceSet
+
+
+def faces_of(images: np.ndarray, person: np.ndarray) -> FaceSet:
+    """A FaceSet of these images, people numbered as they come."""
+    names, person = np.unique(person, return_inverse=True)
+    unknown = np.full((len(images), 3), np.nan, dtype=np.float32)
+    origin = np.array([str(number) for number in range(len(images))])
+    return FaceSet(
+        "made",
+        images,
+        person.astype(np.int32),
+        tuple(f"p{name}" for name in names),
+        unknown,
+        origin,
+    )
 
 
 def turned(orl, pose):
@@ -109,6 +128,26 @@ def test_examples_show_as_many_people_as_possible_and_no_front(orl):
         assert np.all(side.input[shown] != side.target[shown])
 
 
+def test_pairs_that_are_spread_alternate_between_people_and_end_with_fronts(orl):
+    side = pairs.split(orl).test
+    order = pairs.spread(side)
+    assert sorted(order) == list(range(len(side)))
+    spread = side.take(order)
+    own = spread.input == spread.target
+    assert own.tolist() == [False] * (len(side) - 8) + [True] * 8
+    turns = spread.person.reshape(-1, 8)
+    assert all(len(set(turn)) == 8 for turn in turns.tolist())
+    assert all(np.diff(spread.input[spread.person == turns[0, 0]][:-1]) > 0)
+
+
+def test_the_pairs_of_a_person_end_with_the_front(orl):
+    side = pairs.split(orl).test
+    for person in side.people:
+        mine = side.of(person)
+        assert mine.people == (person,) and len(mine) == 10
+        assert (mine.input == mine.target).tolist() == [False] * 9 + [True]
+
+
 def test_duplicates_are_found_within_and_across_people(orl):
     assert pairs.duplicates(orl).empty
     images = orl.images.copy()
@@ -119,3 +158,93 @@ def test_duplicates_are_found_within_and_across_people(orl):
         [21, 25, False],
         [7, 300, True],
     ]
+
+
+@settings(derandomize=True, database=None, deadline=None, max_examples=80)
+@given(
+    seed=st.integers(0, 10**6),
+    n=st.integers(1, 60),
+    different=st.integers(1, 20),
+    noise=st.sampled_from([0, 1, 3, 5]),
+    size=st.sampled_from([4, 32, 40]),
+    near=st.sampled_from([0.0, 0.003, 0.01, 0.5]),
+)
+def test_each_photo_stands_beside_the_first_that_it_is_or_nearly_is(
+    seed, n, different, noise, size, near
+):
+    rng = np.random.default_rng(seed)
+    whole = rng.integers(0, 250, (different, size, size))[rng.integers(different, size=n)]
+    images = (whole + rng.integers(0, noise + 1, (n, 1, 1))).astype(np.uint8)
+    person = rng.integers(4, size=n)
+    expected = {}
+    kept = []  # the first of each different photo
+    for second, image in enumerate(images):
+        apart = np.array([np.square(images[i] / 255 - image / 255).mean() ** 0.5 for i in kept])
+        if len(kept) and not apart.min():
+            expected[second] = kept[int(apart.argmin())]
+            continue
+        hits = [i for i, difference in zip(kept, apart, strict=True) if difference <= near + 1e-9]
+        others = [i for i in hits if person[i] != person[second]]
+        if hits:
+            expected[second] = (others or hits)[0]
+        kept.append(second)
+    found = pairs.duplicates(faces_of(images, person), near=near)
+    assert dict(zip(found["second"], found["first"], strict=True)) == expected
+    assert (
+        found["difference"].is_monotonic_increasing and (found["difference"] <= near + 1e-9).all()
+    )
+    for first, second, difference, across in found.itertuples(index=False):
+        assert across == (person[first] != person[second])
+        one, other = images[first] / 255, images[second] / 255
+        assert difference == pytest.approx(np.square(one - other).mean() ** 0.5, abs=1e-9)
+
+
+@pytest.mark.parametrize("step", [0, 1])
+def test_duplicates_of_many_photos_that_are_nearly_the_same_take_little_memory(step):
+    images = np.random.default_rng(0).integers(0, 200, (1, 16, 16)).repeat(6000, axis=0)
+    images[:, 0, 0] = step * np.arange(6000) % 251
+    images[:, 0, 1] = step * (np.arange(6000) // 251)
+    faces = faces_of(images.astype(np.uint8), np.arange(6000) % 7)
+    tracemalloc.start()
+    try:
+        found = pairs.duplicates(faces, near=0.2)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert len(found) == 5999 and found["second"].is_unique
+    assert (
+        peak < 100e6
+    )  # a bool for each of 6,000 x 6,000 pairs would be 36 MB, their rows 18 million
+
+
+def test_equal_photos_are_found_among_all_where_few_are_compared():
+    images = np.random.default_rng(0).integers(0, 256, (300, 32, 32)).astype(np.uint8)
+    images[250] = images[3]
+    found = pairs.duplicates(faces_of(images, np.arange(300)), most=10)
+    assert found[["first", "second", "across people"]].values.tolist() == [[3, 250, True]]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_examples_of_shuffled_pairs_are_the_first_of_each_person(seed):
+    rng = np.random.default_rng(seed)
+    person = rng.integers(9, size=70)
+    faces = faces_of(rng.integers(0, 256, (70, 8, 8)).astype(np.uint8), person)
+    every = pairs.Pairs(faces, np.arange(70), pairs.fronts(faces)).take(rng.permutation(70))
+    shown = pairs.examples(every, 14)
+    turned = [place for place in range(70) if every.input[place] != every.target[place]]
+    mine = {n: [place for place in turned if every.person[place] == n] for n in range(9)}
+    rounds = [(row, n, place) for n in mine for row, place in enumerate(mine[n])]
+    expected = [(n, row, place) for row, n, place in sorted(rounds)[:14]]
+    assert shown.tolist() == [place for _, _, place in sorted(expected)]
+
+
+def test_pairs_are_of_images_that_are_there(orl):
+    index = np.array([0, 1])
+    for input, target, message in (
+        (np.array([0, 400]), index, "input holds 0 to 400, expected indices from 0, below 400"),
+        (index, np.array([-1, 0]), "target holds -1 to 0"),
+        (index, index[:1], "2 and 1 indices, expected as many"),
+        (index.astype(float), index, "input is float64"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            pairs.Pairs(orl, input, target)

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from speculo import card, files, model, pairs, runs, training
+from speculo import card, faces, files, model, pairs, runs, training
 
 
 @pytest.fixture
@@ -58,6 +58,30 @@ def test_a_split_that_mixes_in_train_people_is_refused(trained, few, orl):
     darker = replace(few.train.faces, images=few.train.faces.images // 2)
     with pytest.raises(ValueError, match="different: pictures"):
         trained.require(pairs.split(darker))
+
+
+def test_a_run_knows_whom_it_was_trained_on(trained, few, orl):
+    people = frozenset(few.train.people)
+    assert trained.trained_on("orl") == people and not trained.trained_on("lfw")
+    assert trained.matches(few) and not trained.matches(pairs.split(orl))
+    record = trained.record
+    record["settings"]["dataset"] = "orl+heads-medium"
+    trained.write_record(record)
+    assert trained.trained_on("orl") == trained.trained_on("heads-medium") == people
+    assert trained.trained_on("orl+heads-medium") == people and not trained.trained_on("heads")
+    record["settings"]["dataset"] = "folder:mum+dad"  # a plus of the reader's own
+    trained.write_record(record)
+    assert trained.trained_on("folder:mum+dad") == people
+
+
+def test_the_unseen_people_of_a_set_are_those_that_a_run_was_not_trained_on(trained, few, orl):
+    known = set(few.train.people)
+    made = trained.unseen(orl)
+    assert set(made.train.people) == known and not known & set(made.test.people)
+    other = replace(orl, name="other")  # people of the same names in another set
+    assert trained.unseen(other, seed=3).test.people == pairs.split(other, seed=3).test.people
+    everybody = faces.select(orl, few.train.people)  # two sides are needed, whoever is known
+    assert trained.unseen(everybody).test.people
 
 
 def test_the_model_card_has_the_form_of_the_published_one(trained):

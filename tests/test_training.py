@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import speculo
-from speculo import device, files, model, pairs, runs, training
+from speculo import device, files, history, model, pairs, runs, training
 from speculo.pairs import Pairs, Split
 
 
@@ -31,7 +31,7 @@ def test_a_run_leaves_all_that_the_next_chapter_needs(tiny, few, capsys):
     calls = []
     run = train(tiny, few, on_epoch=lambda now: calls.append(now.epochs))
     assert calls == [1, 2, 3]
-    assert list(run.history) == list(runs.HISTORY) and run.history["epoch"].tolist() == [1, 2, 3]
+    assert list(run.history) == list(history.COLUMNS) and run.history["epoch"].tolist() == [1, 2, 3]
     assert run.config == tiny
     record = run.record
     assert record["status"] == "finished" and record["seconds"] > 0
@@ -124,7 +124,7 @@ def test_killed_again_and_again_ends_with_the_same_weights(tiny, few, home):
 
     killed = runs.at("killed")
     # An epoch makes 3 steps, 1 test batch and 1 snapshot: 5 batches.
-    for where, count, epochs in (("step", 7, 1), ("file", 7, 1), ("state", 3, 2), ("file", 11, 3)):
+    for where, count, epochs in (("step", 7, 1), ("file", 7, 1), ("state", 3, 2), ("file", 14, 3)):
         result = run_until(where, count)
         assert result.returncode == -9, result.stderr
         assert killed.epochs >= epochs, (where, count)

@@ -6,14 +6,12 @@ from speculo.plots.diagnosis import (
     by_size,
     captioned,
     distances,
-    drawn,
     frame_order,
     front_angles,
     levels,
     loss_against_sharpness,
     matched_targets,
     pixels,
-    printed_dataset,
     rival_fronts,
     seconds,
     wrong_by_first_frame,
@@ -26,24 +24,24 @@ from speculo.plots.explorer import (
     explored_runs,
     explored_turn,
 )
-from speculo.plots.faces import by_yaw, dataset, fronts, photos_per_person, poses
-from speculo.plots.heads import heads_fronts, heads_levels, heads_sliders, heads_turning
-from speculo.plots.mending import ablation, everybody
+from speculo.plots.faces import by_yaw, dataset, fronts, photos_per_person, poses, printed_dataset
+from speculo.plots.heads import heads_fronts, heads_levels
+from speculo.plots.mending import ablation
 from speculo.plots.network import costs, model_graph, output_range, singular_values
-from speculo.plots.results import extremes, one_prediction, predictions
-from speculo.plots.style import STYLE
+from speculo.plots.results import drawings, extremes, one_prediction
+from speculo.plots.style import STYLE, face_columns
 from speculo.plots.training import loss, snapshots
 
 __all__ = [
     "STYLE",
+    "face_columns",
     "dataset",
+    "printed_dataset",
     "fronts",
     "photos_per_person",
     "poses",
     "by_yaw",
     "heads_fronts",
-    "heads_turning",
-    "heads_sliders",
     "heads_levels",
     "output_range",
     "model_graph",
@@ -51,19 +49,17 @@ __all__ = [
     "singular_values",
     "loss",
     "snapshots",
-    "predictions",
+    "drawings",
     "one_prediction",
     "extremes",
     "levels",
     "pixels",
-    "drawn",
     "distances",
     "front_angles",
     "rival_fronts",
     "frame_order",
     "wrong_by_first_frame",
     "matched_targets",
-    "printed_dataset",
     "seconds",
     "by_seed",
     "by_size",
@@ -71,7 +67,6 @@ __all__ = [
     "loss_against_sharpness",
     "by_turn",
     "ablation",
-    "everybody",
     "explored_prediction",
     "explored_epoch",
     "explored_turn",

@@ -1,13 +1,10 @@
 """Errors on drawn heads by how far they are turned."""
 
-import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import FormatStrFormatter, PercentFormatter
 
-from speculo.plots.style import DECODER, ENCODER, LATENT, MUTED
-
-_COLORS = (LATENT, DECODER, ENCODER, "#b07aa1", MUTED, "#222222")
+from speculo.plots import style
 
 
 def by_turn(table: pd.DataFrame, predictors: dict[str, str]) -> Figure:
@@ -18,18 +15,16 @@ def by_turn(table: pd.DataFrame, predictors: dict[str, str]) -> Figure:
     table : pandas.DataFrame
         Of one level: what ``benchmark.of_level`` returned.
     predictors : dict
-        Name in the table (as far as it is before a bracket) to the label in the figure.
+        Name in the table to the label in the figure.
     """
     table = table[table["|yaw|"] != "all"]
-    names = table["predictor"].str.split(" \\(").str[0]
-    figure, axes = plt.subplots(1, 2, figsize=(11, 3.6))
-    plt.close(figure)
+    figure, axes = style.figure(11, 3.6, columns=2)
     bins = list(table["|yaw|"].unique())
     for axis, value in zip(axes, ("MSE", "rank-1"), strict=True):
-        for color, (name, label) in zip(_COLORS, predictors.items(), strict=False):
-            values = table[names == name].set_index("|yaw|")[value].reindex(bins)
+        for color, (name, each) in zip(style.PREDICTORS, predictors.items(), strict=False):
+            values = table[table["predictor"] == name].set_index("|yaw|")[value].reindex(bins)
             if values.notna().all():
-                axis.plot(bins, values, "o-", color=color, markersize=4, label=label)
+                axis.plot(bins, values, "o-", color=color, markersize=4, label=style.short(each))
         axis.set(xlabel="|yaw|, degrees")
     axes[0].set(title="MSE: less is better", yscale="log")  # v8 is ten times the others
     axes[0].yaxis.set_major_formatter(FormatStrFormatter("%.3f"))

@@ -2,25 +2,28 @@
 
 from collections.abc import Mapping, Sequence
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
 from speculo.faces import FaceSet
-from speculo.pairs import Pairs, Split, as_image, examples
+from speculo.plots import style
 from speculo.plots.style import (
     CHOSEN,
-    DECODER,
+    CONTRASTS,
     ENCODER,
     GAP,
     LATENT,
     MUTED,
+    PALE,
+    face_columns,
     face_rows,
+    short,
 )
 
-COLOURS = (ENCODER, CHOSEN, DECODER, LATENT)
+DASHES = ("--", ":", "-.", "-")
+"""Line styles of levels, in turn."""
 
 
 def levels(levels: Mapping[str, float], marks: Mapping[str, float]) -> Figure:
@@ -32,9 +35,10 @@ def levels(levels: Mapping[str, float], marks: Mapping[str, float]) -> Figure:
         Name to MSE.
     """
     names = sorted(levels, key=levels.get)
-    figure, axis = plt.subplots(figsize=(8.5, 0.42 * len(names) + 0.9))
-    plt.close(figure)
-    axis.barh(names, [levels[name] for name in names], color=ENCODER, height=0.6)
+    figure, axis = style.figure(8.5, 0.42 * len(names) + 0.9)
+    rows = range(len(names))
+    axis.barh(rows, [levels[name] for name in names], color=ENCODER, height=0.6)
+    axis.set_yticks(rows, [short(name) for name in names])
     for row, name in enumerate(names):
         axis.text(
             levels[name],
@@ -45,9 +49,8 @@ def levels(levels: Mapping[str, float], marks: Mapping[str, float]) -> Figure:
             fontsize=8,
             color="w",
         )
-    styles = ("--", ":", "-.", "-")
-    for (name, value), style in zip(marks.items(), styles, strict=False):
-        axis.axvline(value, color=CHOSEN, linewidth=1.4, linestyle=style, label=name)
+    for (name, value), dash in zip(marks.items(), DASHES, strict=False):
+        axis.axvline(value, color=CHOSEN, linewidth=1.4, linestyle=dash, label=short(name))
     axis.set_xlim(0, 1.15 * max(*levels.values(), *marks.values()))
     axis.grid(visible=False, axis="y")
     axis.set_xlabel("MSE, less is better")
@@ -66,37 +69,18 @@ def pixels(targets: np.ndarray, drawings: Mapping[str, np.ndarray]) -> Figure:
         Name to pixels.
     """
     edges = np.linspace(0, 1, 41)
-    figure, axis = plt.subplots(figsize=(8.5, 3))
-    plt.close(figure)
+    figure, axis = style.figure(8.5, 3)
     weights = np.full(targets.size, 1 / targets.size)
-    axis.hist(targets.ravel(), edges, weights=weights, color="#d0d0d0", label="targets")
-    for (name, values), color in zip(drawings.items(), COLOURS, strict=False):
+    axis.hist(targets.ravel(), edges, weights=weights, color=PALE, label="targets")
+    for (name, values), color in zip(drawings.items(), CONTRASTS, strict=False):
         share, _ = np.histogram(values, edges)
-        axis.stairs(share / values.size, edges, color=color, linewidth=1.6, label=name)
+        axis.stairs(share / values.size, edges, color=color, linewidth=1.6, label=short(name))
     axis.set(xlabel="pixel, 0 black to 1 white", ylabel="share, logarithmic", xlim=(0, 1))
     axis.set_yscale("log")
     axis.set_ylim(bottom=5e-4)
     axis.yaxis.set_major_formatter(PercentFormatter(1, decimals=1))
     axis.legend(fontsize=8)
     return figure
-
-
-def drawn(pairs: Pairs, outputs: Mapping[str, np.ndarray], count: int = 10) -> Figure:
-    """Show held-out faces, what several models draw of them, and the targets, a row each.
-
-    Parameters
-    ----------
-    pairs : Pairs
-    outputs : mapping
-        Name to float32 (n, height, width, 1): drawings of all of `pairs`.
-    count : int
-        How many faces, chosen by ``pairs.examples``.
-    """
-    shown = examples(pairs, count)
-    images = pairs.faces.images
-    rows = [images[pairs.input[shown]], *(as_image(each[shown]) for each in outputs.values())]
-    rows.append(images[pairs.target[shown]])
-    return face_rows(rows, ["input", *outputs, "target"], gap_every=len(rows))
 
 
 def distances(distance: np.ndarray, others: Mapping[str, np.ndarray], *, xlabel: str) -> Figure:
@@ -111,11 +95,10 @@ def distances(distance: np.ndarray, others: Mapping[str, np.ndarray], *, xlabel:
     xlabel : str
         What `distance` is.
     """
-    figure, axes = plt.subplots(1, len(others), figsize=(4.4 * len(others), 3.4), squeeze=False)
-    plt.close(figure)
+    figure, axes = style.figure(4.4 * len(others), 3.4, columns=len(others), squeeze=False)
     for axis, (name, values) in zip(axes[0], others.items(), strict=True):
         axis.plot(distance, values, ".", color=LATENT, markersize=2, alpha=0.4, rasterized=True)
-        axis.set(xlabel=xlabel, ylabel=name, xlim=(0, None), ylim=(0, None))
+        axis.set(xlabel=xlabel, ylabel=short(name, 30), xlim=(0, None), ylim=(0, None))
     return figure
 
 
@@ -129,13 +112,12 @@ def front_angles(angles: Mapping[str, np.ndarray]) -> Figure:
     """
     last = max(np.nanmax(values) for values in angles.values())
     edges = np.arange(0, last + 5, 5)
-    figure, axes = plt.subplots(
-        len(angles), 1, figsize=(8.5, 1.5 * len(angles) + 0.5), sharex=True, sharey=True
+    figure, axes = style.figure(
+        8.5, 1.5 * len(angles) + 0.5, rows=len(angles), sharex=True, sharey=True
     )
-    plt.close(figure)
-    for axis, (name, values), color in zip(axes, angles.items(), COLOURS, strict=False):
+    for axis, (name, values), color in zip(axes, angles.items(), CONTRASTS, strict=False):
         axis.hist(values, edges, color=color, rwidth=0.9)
-        axis.set_title(name, fontsize=10)
+        axis.set_title(short(name), fontsize=10)
         axis.set_ylabel("series")
     axes[-1].set_xlabel("angle of the chosen front from straight ahead, degrees")
     return figure
@@ -159,7 +141,7 @@ def captioned(rows: Mapping[str, np.ndarray], captions: Mapping[str, Sequence[st
             axis.text(
                 column * (width + GAP) + width / 2,
                 row * (height + GAP + height // 4) + height + 1,
-                text,
+                short(text, 14),
                 ha="center",
                 va="top",
                 fontsize=7,
@@ -206,8 +188,7 @@ def frame_order(frames: np.ndarray, yaw: np.ndarray, given: np.ndarray) -> Figur
     given : numpy.ndarray
         int (n,): position of the pose that each frame gets.
     """
-    figure, axis = plt.subplots(figsize=(8.5, 3))
-    plt.close(figure)
+    figure, axis = style.figure(8.5, 3)
     axis.plot(frames, yaw, color=ENCODER, label="what the head does")
     axis.plot(
         frames, yaw[given], ".", color=CHOSEN, markersize=4, label="what its frames are given"
@@ -230,8 +211,7 @@ def frame_order(frames: np.ndarray, yaw: np.ndarray, given: np.ndarray) -> Figur
 
 def wrong_by_first_frame(first: np.ndarray, share: np.ndarray) -> Figure:
     """Draw the share of frames with a wrong pose by the number of a video's first frame."""
-    figure, axis = plt.subplots(figsize=(8.5, 2.4))
-    plt.close(figure)
+    figure, axis = style.figure(8.5, 2.4)
     axis.plot(first, share, color=CHOSEN)
     axis.set(xlabel="number of the first frame", ylabel="frames with a wrong pose", ylim=(0, 1.05))
     axis.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
@@ -253,40 +233,24 @@ def matched_targets(
     count : int
         So many people, the first ones.
     """
-    rows = [faces.images[front[:count]]]
-    for match in matches.values():
-        row = faces.images[front[match[:count]]]
-        row[match[:count] < 0] = 255
-        rows.append(row)
-    figure = face_rows(rows, ["their own front", *matches], gap_every=len(rows))
-    step = faces.images.shape[2] + GAP
-    names = faces.names[:count]
+    rows = {"their own front": faces.images[front[:count]]}
+    for name, match in matches.items():
+        rows[name] = faces.images[front[match[:count]]]
+        rows[name][match[:count] < 0] = 255
+    figure = face_columns(rows, faces.names[:count])
     axis = figure.axes[0]
-    axis.set_xticks([(column + 0.5) * step - GAP for column in range(len(names))], names)
     axis.xaxis.tick_top()
     axis.tick_params(axis="x", labelsize=7)
     return figure
-
-
-def printed_dataset(pairs: Split, count: int = 10) -> Figure:
-    """Show inputs and targets as the published picture had them: x_test in the row named y_train."""
-    rows, labels = [], []
-    for side, each in (("train", pairs.train), ("test", pairs.test)):
-        images = each.faces.images
-        shown, tested = examples(each, count), examples(pairs.test, count)
-        below = images[pairs.test.input[tested] if side == "train" else each.target[shown]]
-        rows += [images[each.input[shown]], below]
-        labels += [f"x_{side}", f"y_{side}"]
-    return face_rows(rows, labels)
 
 
 def seconds(times: Mapping[str, float]) -> Figure:
     """Draw times for one image as bars on a logarithmic scale, in microseconds."""
     names = list(times)[::-1]
     values = [1e6 * times[name] for name in names]
-    figure, axis = plt.subplots(figsize=(8.5, 0.42 * len(names) + 0.8))
-    plt.close(figure)
-    axis.barh(names, values, color=ENCODER, height=0.6)
+    figure, axis = style.figure(8.5, 0.42 * len(names) + 0.8)
+    axis.barh(range(len(names)), values, color=ENCODER, height=0.6)
+    axis.set_yticks(range(len(names)), [short(name) for name in names])
     for row, value in enumerate(values):
         axis.text(
             value,
@@ -296,6 +260,7 @@ def seconds(times: Mapping[str, float]) -> Figure:
             fontsize=8,
         )
     axis.set_xscale("log")
+    style.decades(axis.xaxis)
     axis.set_xlim(min(values) / 3, 4 * max(values))
     axis.grid(visible=False, axis="y")
     axis.set_xlabel("microseconds for one image, logarithmic")
@@ -313,14 +278,13 @@ def by_seed(errors: Mapping[str, np.ndarray], marks: Mapping[str, float]) -> Fig
         Name to MSE.
     """
     names = list(errors)[::-1]
-    figure, axis = plt.subplots(figsize=(8.5, 0.45 * len(names) + 0.9))
-    plt.close(figure)
+    figure, axis = style.figure(8.5, 0.45 * len(names) + 0.9)
     for row, name in enumerate(names):
         axis.plot(errors[name], np.full(len(errors[name]), row), "o", color=ENCODER, alpha=0.7)
         axis.plot(np.mean(errors[name]), row, "|", color="black", markersize=18)
-    for (name, value), style in zip(marks.items(), ("--", ":", "-."), strict=False):
-        axis.axvline(value, color=CHOSEN, linestyle=style, linewidth=1.2, label=name)
-    axis.set_yticks(range(len(names)), names)
+    for (name, value), dash in zip(marks.items(), DASHES, strict=False):
+        axis.axvline(value, color=CHOSEN, linewidth=1.2, linestyle=dash, label=short(name))
+    axis.set_yticks(range(len(names)), [short(name) for name in names])
     axis.set_ylim(-0.6, len(names) - 0.4)
     axis.set_xlim(left=0)
     axis.set_xlabel("MSE on held-out people, a dot for each seed")
@@ -340,17 +304,16 @@ def by_size(errors: pd.DataFrame, base: str) -> Figure:
         The column that the right panel divides by.
     """
     sizes = errors.index
-    figure, (left, right) = plt.subplots(1, 2, figsize=(10, 3.2))
-    plt.close(figure)
-    for name, color in zip(errors, (MUTED, *COLOURS), strict=False):
-        left.plot(sizes, errors[name], "o-", color=color, markersize=5, label=name)
+    figure, (left, right) = style.figure(10, 3.2, columns=2)
+    for name, color in zip(errors, (MUTED, *CONTRASTS), strict=False):
+        left.plot(sizes, errors[name], "o-", color=color, markersize=5, label=short(name))
         right.plot(sizes, errors[name] / errors[base], "o-", color=color, markersize=5)
-    for axis, label in ((left, "MSE"), (right, f"MSE / MSE of the {base}")):
+    for axis, ylabel in ((left, "MSE"), (right, f"MSE / MSE of the {short(base, 20)}")):
         axis.set_xscale("log", base=2)
         axis.set_xticks(sizes, [f"{size} x {size}" for size in sizes])
         axis.minorticks_off()
         axis.set_ylim(bottom=0)
-        axis.set(xlabel="picture", ylabel=label)
+        axis.set(xlabel="picture", ylabel=ylabel)
     figure.legend(loc="outside upper center", ncols=errors.shape[1], fontsize=8)
     return figure
 
@@ -370,8 +333,7 @@ def loss_against_sharpness(
     others : mapping
         Name to sharpness and MSE of other pictures.
     """
-    figure, axis = plt.subplots(figsize=(8.5, 3.2))
-    plt.close(figure)
+    figure, axis = style.figure(8.5, 3.2)
     axis.plot(sharp, errors, "o-", color=ENCODER, markersize=5)
     for sigma, x, y in zip(sigmas, sharp, errors, strict=True):
         axis.annotate(
@@ -382,11 +344,11 @@ def loss_against_sharpness(
             fontsize=8,
             color=MUTED,
         )
-    for (name, (x, y)), color in zip(others.items(), COLOURS[1:], strict=False):
-        axis.plot(x, y, "D", color=color, markersize=7, label=name)
+    for (name, (x, y)), color in zip(others.items(), CONTRASTS[1:], strict=False):
+        axis.plot(x, y, "D", color=color, markersize=7, label=short(name))
     axis.set(xlabel="sharpness, parts of that of the targets", ylabel="MSE")
     axis.set_xlim(0, 1.1 * max(*sharp, 1.0))
-    axis.set_ylim(0, 1.15 * max(errors))
+    axis.set_ylim(0, 1.15 * max(*errors, *(error for _, error in others.values())))
     axis.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
     axis.legend(loc="lower right", fontsize=8)
     return figure

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -10,10 +9,8 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
 
-from speculo.plots.style import CHOSEN, DECODER, ENCODER, LATENT, MUTED, show_rows
-
-SERIES = (ENCODER, LATENT, DECODER, "#a6557f", "#7a6fb0", MUTED)
-"""Colours of curves, in turn."""
+from speculo.plots import style
+from speculo.plots.style import CHOSEN, ENCODER, LATENT, MUTED, SERIES, short, show_rows
 
 ERROR_COLORS = "magma"
 """Colour map of an error: black is none."""
@@ -37,8 +34,7 @@ def explored_prediction(
         Name to MSE. The first one is the prediction's.
     """
     count = len(panels) + 1
-    figure = plt.figure(figsize=(2 * count + 4, 2.4))
-    plt.close(figure)
+    figure = style.blank(2 * count + 4, 2.4)
     left, right = figure.subfigures(1, 2, width_ratios=(2 * count, 4))
     axes = left.subplots(1, count)
     _faces(axes, panels)
@@ -47,7 +43,7 @@ def explored_prediction(
     axes[-1].axis("off")
     left.colorbar(shown, ax=axes[-1], shrink=0.8, ticks=(0, ERROR_TOP))
     _bars(right.subplots(), errors)
-    figure.suptitle(title, fontsize=10, color=MUTED)
+    style.subtitle(figure, title)
     return figure
 
 
@@ -67,15 +63,15 @@ def explored_epoch(
     figure, upper, lower = _faces_above(rows, 2.8)
     if rows:
         show_rows(upper, list(rows.values()), list(rows))
-    for (column, label), color in zip(
+    for (column, name), color in zip(
         (("loss", "train"), ("val_loss", "test")), SERIES, strict=False
     ):
-        lower.plot(history["epoch"], history[column], "o-", color=color, label=label, markersize=3)
+        lower.plot(history["epoch"], history[column], "o-", color=color, label=name, markersize=3)
     lower.axvline(epoch, color=CHOSEN, linewidth=1.5)
     lower.set(xlabel="epoch", ylabel="loss", ylim=(0, loss_top([history])))
     lower.xaxis.set_major_locator(MaxNLocator(integer=True))
     lower.legend(fontsize=8, loc="upper center", ncols=2)
-    figure.suptitle(title, fontsize=10, color=MUTED)
+    style.subtitle(figure, title)
     return figure
 
 
@@ -103,19 +99,18 @@ def explored_turn(
     yaw : float
         Degrees: where the head of the panels looks.
     """
-    figure = plt.figure(figsize=(10, 5))
-    plt.close(figure)
+    figure = style.blank(10, 5)
     upper, lower = figure.subfigures(2, 1, height_ratios=(1, 1.2))
     _faces(np.atleast_1d(upper.subplots(1, len(panels))), panels)
     left, right = lower.subplots(1, 2, width_ratios=(2, 1))
     for (name, values), color in zip(curves.items(), _colors(len(curves)), strict=True):
-        left.plot(yaws, values, "o-", label=name, markersize=3, color=color)
+        left.plot(yaws, values, "o-", label=short(name), markersize=3, color=color)
     left.axvline(yaw, color=CHOSEN, linewidth=1.5)
     left.set(xlabel="yaw, degrees", ylabel="MSE", xticks=range(-90, 91, 30))
     left.set_ylim(0)
     left.legend(fontsize=8, loc="upper center", ncols=len(curves), bbox_to_anchor=(0.5, -0.2))
     _bars(right, errors)
-    figure.suptitle(title, fontsize=10, color=MUTED)
+    style.subtitle(figure, title)
     return figure
 
 
@@ -145,10 +140,9 @@ def explored_between(
     rows += [np.concatenate([blank, each, blank]) for each in directions]
     labels = [f"{names[0]} to {names[1]}"]
     labels += [f"direction {number}" for number in range(1, len(directions) + 1)]
-    figure, axis = plt.subplots(figsize=(0.8 * len(rows[0]) + 1.6, 0.85 * len(rows) + 0.3))
-    plt.close(figure)
+    figure, axis = style.figure(0.8 * len(rows[0]) + 1.6, 0.85 * len(rows) + 0.3)
     show_rows(axis, rows, labels)
-    axis.set_title(title, fontsize=10, color=MUTED)
+    axis.set_title(short(title, 100), fontsize=10, color=MUTED)
     return figure
 
 
@@ -172,8 +166,7 @@ def explored_photo(
         Caption to uint8 (height, width).
     """
     columns = max(len(panels) + 1, len(neighbours))
-    figure = plt.figure(figsize=(1.9 * columns, 4.6))
-    plt.close(figure)
+    figure = style.blank(1.9 * columns, 4.6)
     upper, lower = figure.subfigures(2, 1, height_ratios=(1.1, 1))
     axes = upper.subplots(1, columns)
     axes[0].imshow(whole, cmap="gray", vmin=0, vmax=255)
@@ -190,7 +183,7 @@ def explored_photo(
     axes = lower.subplots(1, columns)
     _faces(axes, neighbours)
     lower.suptitle("nearest people", fontsize=10)
-    figure.suptitle(title, fontsize=10, color=MUTED)
+    style.subtitle(figure, title)
     return figure
 
 
@@ -210,13 +203,18 @@ def explored_runs(
     show_rows(upper, list(rows.values()), list(rows))
     for (name, history), color in zip(histories.items(), _colors(len(histories)), strict=True):
         lower.plot(
-            history["epoch"], history["val_loss"], "o-", color=color, label=name, markersize=3
+            history["epoch"],
+            history["val_loss"],
+            "o-",
+            color=color,
+            label=short(name),
+            markersize=3,
         )
     lower.set(xlabel="epoch", ylabel="test loss", ylim=(0, loss_top(list(histories.values()))))
     lower.xaxis.set_major_locator(MaxNLocator(integer=True))
     if histories:
         lower.legend(fontsize=8, loc="upper right")
-    figure.suptitle(title, fontsize=10, color=MUTED)
+    style.subtitle(figure, title)
     return figure
 
 
@@ -241,7 +239,7 @@ def _faces(axes: Sequence[Axes], panels: dict[str, np.ndarray]) -> None:
         axis.axis("off")
     for axis, (caption, image) in zip(axes, panels.items(), strict=False):
         axis.imshow(image, cmap="gray", vmin=0, vmax=255)
-        axis.set_title(caption, loc="center", fontsize=10)
+        axis.set_title(short(caption, 28), loc="center", fontsize=10)
 
 
 def _bars(axis: Axes, errors: dict[str, float]) -> None:
@@ -250,7 +248,7 @@ def _bars(axis: Axes, errors: dict[str, float]) -> None:
     colors = [LATENT if value == min(values) else ENCODER for value in values]
     drawn = axis.barh(range(len(values)), values, color=colors, height=0.7)
     axis.bar_label(drawn, [f" {value:.4f}" for value in values], fontsize=8)
-    axis.set_yticks(range(len(values)), list(errors), fontsize=8)
+    axis.set_yticks(range(len(values)), [short(name) for name in errors], fontsize=8)
     axis.invert_yaxis()
     axis.grid(visible=False)
     axis.margins(x=0.3)
@@ -262,12 +260,10 @@ def _bars(axis: Axes, errors: dict[str, float]) -> None:
 def _faces_above(rows: dict[str, np.ndarray], height: float) -> tuple[Figure, Axes | None, Axes]:
     """Make a figure with room for rows of faces, where there are any, above a plot."""
     if not rows:
-        figure, lower = plt.subplots(figsize=(8.5, height))
-        plt.close(figure)
+        figure, lower = style.figure(8.5, height)
         return figure, None, lower
     faces = 0.85 * len(rows)
-    figure, (upper, lower) = plt.subplots(
-        2, 1, figsize=(8.5, faces + height), height_ratios=(faces, height)
+    figure, (upper, lower) = style.figure(
+        8.5, faces + height, rows=2, height_ratios=(faces, height)
     )
-    plt.close(figure)
     return figure, upper, lower

@@ -1,6 +1,5 @@
 """The faces of a dataset, before any training."""
 
-import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
@@ -8,21 +7,33 @@ from matplotlib.ticker import MaxNLocator
 
 from speculo.faces import FaceSet
 from speculo.pairs import Split, examples
-from speculo.plots.style import CHOSEN, ENCODER, GAP, face_columns, face_rows, show_rows
+from speculo.plots import style
+from speculo.plots.style import CHOSEN, ENCODER, GAP, face_columns, face_rows, short, show_rows
 
 
-def dataset(pairs: Split, count: int = 10) -> Figure:
+def dataset(split: Split, count: int = 10) -> Figure:
     """Show inputs and targets of both sides: rows x_train, y_train, x_test, y_test, as on the card.
 
     A face in a row of targets is the front of the person above it.
     """
-    rows, labels = [], []
-    for side, each in (("train", pairs.train), ("test", pairs.test)):
-        images = each.faces.images
-        shown = examples(each, count)
-        rows += [images[each.input[shown]], images[each.target[shown]]]
-        labels += [f"x_{side}", f"y_{side}"]
-    return face_rows(rows, labels)
+    rows = _dataset_rows(split, count)
+    return face_rows(list(rows.values()), list(rows))
+
+
+def printed_dataset(split: Split, count: int = 10) -> Figure:
+    """Show inputs and targets as the published picture had them: x_test in the row named y_train."""
+    rows = _dataset_rows(split, count)
+    rows["y_train"] = rows["x_test"]
+    return face_rows(list(rows.values()), list(rows))
+
+
+def _dataset_rows(split: Split, count: int) -> dict[str, np.ndarray]:
+    rows = {}
+    for side, each in (("train", split.train), ("test", split.test)):
+        images, shown = each.faces.images, examples(each, count)
+        rows[f"x_{side}"] = images[each.input[shown]]
+        rows[f"y_{side}"] = images[each.target[shown]]
+    return rows
 
 
 def fronts(faces: FaceSet, front: np.ndarray, *, people: int = 40, photos: int = 10) -> Figure:
@@ -40,10 +51,7 @@ def fronts(faces: FaceSet, front: np.ndarray, *, people: int = 40, photos: int =
     columns = 2 if people > 10 else 1
     half = -(-people // columns)
     height, width = faces.images.shape[1:]
-    figure, axes = plt.subplots(
-        1, columns, figsize=(5.3 * columns, 0.5 * half + 0.2), squeeze=False
-    )
-    plt.close(figure)
+    figure, axes = style.figure(5.3 * columns, 0.5 * half + 0.2, columns=columns, squeeze=False)
     for column, axis in enumerate(axes[0]):
         shown = range(column * half, min((column + 1) * half, people))
         rows = []
@@ -60,7 +68,7 @@ def fronts(faces: FaceSet, front: np.ndarray, *, people: int = 40, photos: int =
                     corner - 1.5, width + 2, height + 2, fill=False, color=CHOSEN, linewidth=2
                 )
             )
-        show_rows(axis, rows, [faces.names[number] for number in shown])
+        show_rows(axis, rows, [short(faces.names[number], 20) for number in shown])
         axis.set_xlim(axis.get_xlim()[0] - 2, axis.get_xlim()[1] + 2)  # room for the frames
         axis.set_ylim(axis.get_ylim()[0] + 2, axis.get_ylim()[1] - 2)
     return figure
@@ -68,8 +76,7 @@ def fronts(faces: FaceSet, front: np.ndarray, *, people: int = 40, photos: int =
 
 def photos_per_person(faces: FaceSet) -> Figure:
     """Draw how many people have how many photos, beside the brightness of each person's photos."""
-    figure, (left, right) = plt.subplots(1, 2, figsize=(10, 2.8), width_ratios=(1, 2))
-    plt.close(figure)
+    figure, (left, right) = style.figure(10, 2.8, columns=2, width_ratios=(1, 2))
     counts = np.bincount(faces.person)
     many, people = np.unique(counts, return_counts=True)
     left.bar(many, people, color=ENCODER, width=0.8)
@@ -85,8 +92,7 @@ def photos_per_person(faces: FaceSet) -> Figure:
 def poses(faces: FaceSet) -> Figure:
     """Draw how the heads are turned: a histogram each of yaw, pitch and roll, in degrees."""
     known = faces.pose[np.isfinite(faces.pose).all(axis=1)]
-    figure, axes = plt.subplots(1, 3, figsize=(10, 2.4), sharey=True)
-    plt.close(figure)
+    figure, axes = style.figure(10, 2.4, columns=3, sharey=True)
     for axis, name, values in zip(axes, ("yaw", "pitch", "roll"), known.T, strict=True):
         axis.hist(values, np.arange(-97.5, 98, 15), color=ENCODER, rwidth=0.9)
         axis.set(xlabel=f"{name}, degrees", xticks=range(-90, 91, 45))

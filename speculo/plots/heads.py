@@ -1,26 +1,13 @@
 """Contact sheets of drawn heads: people who do not exist."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
-import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
 
 from speculo.faces import FaceSet
-from speculo.plots.style import face_columns, face_rows, show_rows
-
-
-def heads_turning(people: Mapping[str, np.ndarray], yaws: Sequence[float]) -> Figure:
-    """Show people who turn: a row for each, a column for each yaw.
-
-    Parameters
-    ----------
-    people : dict
-        Name to uint8 (n, height, width).
-    yaws : sequence of float
-        (n,), in degrees.
-    """
-    return face_columns(people, [f"{yaw:g}°" for yaw in yaws])
+from speculo.plots import style
+from speculo.plots.style import face_rows, show_rows
 
 
 def heads_fronts(images: np.ndarray, *, columns: int = 10) -> Figure:
@@ -39,10 +26,9 @@ def heads_levels(levels: Mapping[str, FaceSet], *, people: int = 5, photos: int 
     people, photos : int
         How many people, and photos of each, from left to right. Fronts are left out.
     """
-    figure, axes = plt.subplots(
-        1, len(levels), figsize=(0.85 * photos * len(levels) + 1.2, 0.9 * people + 0.4)
+    figure, axes = style.figure(
+        0.85 * photos * len(levels) + 1.2, 0.9 * people + 0.4, columns=len(levels)
     )
-    plt.close(figure)
     for number, (axis, (title, faces)) in enumerate(zip(axes, levels.items(), strict=True)):
         rows = []
         for person in range(people):
@@ -50,18 +36,5 @@ def heads_levels(levels: Mapping[str, FaceSet], *, people: int = 5, photos: int 
             mine = np.setdiff1d(mine, faces.front)[:photos]
             rows.append(faces.images[mine[np.argsort(faces.pose[mine, 0])]])
         show_rows(axis, rows, faces.names[:people] if number == 0 else [""] * people)
-        axis.set_title(title)
+        axis.set_title(style.short(title))
     return figure
-
-
-def heads_sliders(traits: Mapping[str, np.ndarray], captions: Sequence[str]) -> Figure:
-    """Show what single sliders do to one person: a row for each, from its low end to its high one.
-
-    Parameters
-    ----------
-    traits : dict
-        Name to uint8 (n, height, width).
-    captions : sequence of str
-        (n,): of the columns.
-    """
-    return face_columns(traits, captions)

@@ -1,12 +1,11 @@
 """What mends v8: change after change, and all but each."""
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from speculo.pairs import Pairs, as_image, examples
-from speculo.plots.style import DECODER, LATENT, MUTED, face_rows
+from speculo.plots import style
+from speculo.plots.style import DECODER, LATENT, MUTED, short
 
 ON_WHITE = {"facecolor": "white", "edgecolor": "none", "pad": 1}
 """A label that covers the line behind it."""
@@ -26,16 +25,15 @@ def ablation(summary: pd.DataFrame, levels: dict[str, float], *, title: str = ""
     added, without = errors.loc["added"], errors.loc["without"]
     start = errors.loc["none"].item()
     steps = [start, *added]
-    figure, (left, right) = plt.subplots(
-        1, 2, figsize=(11, 0.36 * len(steps) + 1.3), width_ratios=(3, 2)
+    figure, (left, right) = style.figure(
+        11, 0.36 * len(steps) + 1.3, columns=2, width_ratios=(3, 2)
     )
-    plt.close(figure)
     place = -np.arange(len(steps))
     for name, value in levels.items():
         left.axvline(value, color=MUTED, linewidth=1, linestyle="--")
-        label = "\n".join([*name.split(), f"{value:.4f}"])  # narrow: the lines are close
+        words = [short(word, 16) for word in short(name).split()]  # narrow: the lines are close
         left.annotate(
-            label,
+            "\n".join([*words, f"{value:.4f}"]),
             (value, -0.5),
             xytext=(5, 0),
             textcoords="offset points",
@@ -48,7 +46,7 @@ def ablation(summary: pd.DataFrame, levels: dict[str, float], *, title: str = ""
     left.errorbar(
         steps, place, xerr=[spread.loc["none"].item(), *spread.loc["added"]], fmt="o", color=LATENT
     )
-    left.set_yticks(place, ["v8 as published", *(f"+ {change}" for change in added.index)])
+    left.set_yticks(place, ["v8 as published", *(f"+ {short(change)}" for change in added.index)])
     left.set(xlabel="MSE, people not seen", title="One added after the other")
     cost = 1000 * (without - added.iloc[-1])
     right.axvline(0, color=MUTED, linewidth=1)
@@ -58,28 +56,5 @@ def ablation(summary: pd.DataFrame, levels: dict[str, float], *, title: str = ""
     right.set_yticks(place[1:], [])
     right.set_ylim(left.get_ylim())
     right.set(xlabel="thousandths of MSE lost", title="All but this one")
-    figure.suptitle(title, fontsize=10, color=MUTED)
+    style.subtitle(figure, title)
     return figure
-
-
-def everybody(
-    pairs: Pairs, drawn: dict[str, np.ndarray], *, most: int = 8, title: str = ""
-) -> Figure:
-    """Show one photo of each person, what several predictors draw of it, and the front.
-
-    Parameters
-    ----------
-    pairs : Pairs
-    drawn : dict
-        Name to predictions for all of `pairs`: float32 (n, height, width, 1).
-    most : int
-        At most so many people.
-    """
-    shown = examples(pairs, most)
-    images = pairs.faces.images
-    rows = {
-        "photo": images[pairs.input[shown]],
-        **{name: as_image(outputs[shown]) for name, outputs in drawn.items()},
-        "front": images[pairs.target[shown]],
-    }
-    return face_rows(list(rows.values()), list(rows), gap_every=len(rows), title=title)

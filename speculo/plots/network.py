@@ -1,21 +1,24 @@
 """A network before any training: its layers, its cost, its limits."""
 
 import math
+from typing import NamedTuple
 
-import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import PercentFormatter
 
 from speculo import model as models
 from speculo.backend import keras
+from speculo.plots import style
 from speculo.plots.style import (
     CHOSEN,
     ENCODER,
     LATENT,
     MUTED,
     PARTS,
+    short,
 )
 
 
@@ -27,8 +30,7 @@ def output_range(targets: np.ndarray, outputs: np.ndarray) -> Figure:
     targets, outputs : numpy.ndarray
         Pixels in 0..1, any shape.
     """
-    figure, axis = plt.subplots(figsize=(7, 2.8))
-    plt.close(figure)
+    figure, axis = style.figure(7, 2.8)
     darkest = float(outputs.min())
     edges = (np.arange(0, 257, 8) - 0.5) / 255  # eight of the 256 greys in a bar
     heights, _ = np.histogram(targets, edges)
@@ -56,6 +58,15 @@ def output_range(targets: np.ndarray, outputs: np.ndarray) -> Figure:
     return figure
 
 
+class _Box(NamedTuple):
+    """A layer that makes a new picture or vector, with what batch norm and dropout add to it."""
+
+    layer: keras.layers.Layer
+    part: str
+    extras: str
+    parameters: int
+
+
 def model_graph(model: keras.Model) -> Figure:
     """Draw a model on one page: a box for each picture or vector that flows through it.
 
@@ -64,78 +75,76 @@ def model_graph(model: keras.Model) -> Figure:
     normalisation and dropout change no shape and stand as letters under the
     box, below the activation.
     """
-    boxes: list[dict] = []
-    for layer in model.layers:
-        if isinstance(layer, keras.layers.BatchNormalization | keras.layers.Dropout):
-            boxes[-1]["extras"] += (
-                "B" if isinstance(layer, keras.layers.BatchNormalization) else "D"
-            )
-            boxes[-1]["parameters"] += layer.count_params()
-        else:
-            boxes.append({"layer": layer, "extras": "", "parameters": layer.count_params()})
-
-    figure, axis = plt.subplots(figsize=(14, 6.6))
-    plt.close(figure)
-    step = 1.25
-    edge = 0.0  # right side of the box before
+    boxes = _boxes(model)
+    figure, axis = style.figure(14, 6.6)
+    edge = None  # right side of the box before
     for place, box in enumerate(boxes):
-        layer, shape = box["layer"], tuple(box["layer"].output.shape[1:])
-        side, channels = (shape[0], shape[-1]) if len(shape) == 3 else (1, shape[-1])
-        height = 0.7 + 0.75 * math.log2(side)
-        width = 0.16 + 0.07 * math.log2(channels)
-        if len(shape) == 1:  # a vector stands upright
-            height, width = 0.7 + 0.25 * math.log2(channels), 0.22
-        x = place * step
-        color = PARTS[models.part(layer, model)]
-        axis.add_patch(
-            Rectangle(
-                (x - width / 2, -height / 2), width, height, facecolor=color, edgecolor="white"
-            )
-        )
-        if place:
-            axis.annotate(
-                "",
-                (x - width / 2 - 0.03, 0),
-                (edge + 0.03, 0),
-                arrowprops={"arrowstyle": "-|>", "color": MUTED, "shrinkA": 0, "shrinkB": 0},
-            )
-        edge = x + width / 2
-        axis.text(x, 2.5, layer.name, rotation=60, ha="left", va="bottom", fontsize=9, color=color)
-        size = f"{shape[0]}×{shape[1]}\n×{channels}" if len(shape) == 3 else f"{channels}"
-        axis.text(x, -2.55, size, ha="center", va="top", fontsize=9, linespacing=1.1)
-        activation = getattr(layer, "activation", None)
-        if activation not in (None, keras.activations.linear):
-            word = {"relu": "ReLU"}.get(activation.__name__, activation.__name__)
-            axis.text(x, -3.3, word, ha="center", va="top", fontsize=8, color=color)
-        if box["parameters"]:
-            axis.text(
-                x, -4.15, f"{box['parameters']:,}", ha="center", va="top", fontsize=8, rotation=60
-            )
-        if box["extras"]:
-            axis.text(x, -3.68, box["extras"], ha="center", va="top", fontsize=8, color=MUTED)
-    left = -1.0 * step
+        edge = _draw_box(axis, box, place * _STEP, edge)
+    left = -1.0 * _STEP
     for y, text in ((-2.55, "shape"), (-3.3, "activation"), (-4.15, "parameters")):
         axis.text(left, y, text, ha="right", va="top", fontsize=9, color=MUTED)
     for part, color in PARTS.items():
-        places = [i for i, box in enumerate(boxes) if models.part(box["layer"], model) == part]
-        axis.plot(
-            [places[0] * step - 0.4, places[-1] * step + 0.4], [-5.5, -5.5], color=color, lw=3
-        )
-        axis.text(
-            (places[0] + places[-1]) * step / 2, -5.65, part, ha="center", va="top", color=color
-        )
+        places = [place * _STEP for place, box in enumerate(boxes) if box.part == part]
+        first, last = places[0], places[-1]
+        axis.plot([first - 0.4, last + 0.4], [-5.5, -5.5], color=color, lw=3)
+        axis.text((first + last) / 2, -5.65, part, ha="center", va="top", color=color)
     axis.text(
         left - 0.4,
         -6.45,
-        f"{model.name}: {model.count_params():,} parameters. "
+        f"{short(model.name)}: {model.count_params():,} parameters. "
         "B batch normalisation, D dropout after the layer; their parameters are counted with it.",
         fontsize=9,
         va="top",
     )
-    axis.set_xlim(left - 1.2, (len(boxes) - 1) * step + 2.4)
+    axis.set_xlim(left - 1.2, (len(boxes) - 1) * _STEP + 2.4)
     axis.set_ylim(-6.95, 5.2)
     axis.axis("off")
     return figure
+
+
+_STEP = 1.25  # from one box to the next
+
+
+def _boxes(model: keras.Model) -> list[_Box]:
+    boxes = []
+    for layer in model.layers:
+        if isinstance(layer, keras.layers.BatchNormalization | keras.layers.Dropout):
+            letter = "B" if isinstance(layer, keras.layers.BatchNormalization) else "D"
+            box = boxes.pop()
+            parameters = box.parameters + layer.count_params()
+            boxes.append(box._replace(extras=box.extras + letter, parameters=parameters))
+        else:
+            boxes.append(_Box(layer, models.part(layer, model), "", layer.count_params()))
+    return boxes
+
+
+def _draw_box(axis: Axes, box: _Box, x: float, edge: float | None) -> float:
+    """Draw a box around `x` with its texts, and an arrow from `edge`; return its right side."""
+    color, shape = PARTS[box.part], tuple(box.layer.output.shape[1:])
+    side, channels = (shape[0], shape[-1]) if len(shape) == 3 else (1, shape[-1])
+    height = 0.7 + 0.75 * math.log2(side)
+    width = 0.16 + 0.07 * math.log2(channels)
+    if len(shape) == 1:  # a vector stands upright
+        height, width = 0.7 + 0.25 * math.log2(channels), 0.22
+    corner = (x - width / 2, -height / 2)
+    axis.add_patch(Rectangle(corner, width, height, facecolor=color, edgecolor="white"))
+    if edge is not None:
+        arrow = {"arrowstyle": "-|>", "color": MUTED, "shrinkA": 0, "shrinkB": 0}
+        axis.annotate("", (x - width / 2 - 0.03, 0), (edge + 0.03, 0), arrowprops=arrow)
+    name = {"rotation": 60, "ha": "left", "va": "bottom", "fontsize": 9, "color": color}
+    axis.text(x, 2.5, short(box.layer.name), **name)
+    size = f"{shape[0]}×{shape[1]}\n×{channels}" if len(shape) == 3 else f"{channels}"
+    below = {"ha": "center", "va": "top", "fontsize": 8}
+    axis.text(x, -2.55, size, **below | {"fontsize": 9}, linespacing=1.1)
+    activation = getattr(box.layer, "activation", None)
+    if activation not in (None, keras.activations.linear):
+        word = {"relu": "ReLU"}.get(activation.__name__, activation.__name__)
+        axis.text(x, -3.3, word, **below, color=color)
+    if box.parameters:
+        axis.text(x, -4.15, f"{box.parameters:,}", **below, rotation=60)
+    if box.extras:
+        axis.text(x, -3.68, box.extras, **below, color=MUTED)
+    return x + width / 2
 
 
 def costs(model: keras.Model) -> Figure:
@@ -146,16 +155,16 @@ def costs(model: keras.Model) -> Figure:
     """
     multiplications = models.multiplications(model)
     layers = [layer for layer in model.layers if layer.name in multiplications]
-    names = [layer.name for layer in layers]
+    names = [short(layer.name) for layer in layers]
     colors = [PARTS[models.part(layer, model)] for layer in layers]
     sides = {
         "Parameters (millions)": [layer.count_params() / 1e6 for layer in layers],
-        "Arithmetic, forward (GFLOP)": [multiplications[name] * 2e-9 for name in names],
+        "Arithmetic, forward (GFLOP)": [multiplications[layer.name] * 2e-9 for layer in layers],
     }
-    figure, axes = plt.subplots(1, 2, figsize=(10, 0.24 * len(layers) + 0.8), sharey=True)
-    plt.close(figure)
+    figure, axes = style.figure(10, 0.24 * len(layers) + 0.8, columns=2, sharey=True)
     for axis, (title, values) in zip(axes, sides.items(), strict=True):
-        bars = axis.barh(names, values, color=colors)
+        bars = axis.barh(range(len(names)), values, color=colors)
+        axis.set_yticks(range(len(names)), names)
         share = [
             f"{value / sum(values):.0%}" if value / sum(values) >= 0.01 else "" for value in values
         ]
@@ -170,10 +179,10 @@ def costs(model: keras.Model) -> Figure:
 
 def singular_values(values: np.ndarray, *, rank: int) -> Figure:
     """Draw singular values from large to small on a logarithmic scale, and mark a rank."""
-    figure, axis = plt.subplots(figsize=(7, 2.8))
-    plt.close(figure)
+    figure, axis = style.figure(7, 2.8)
     relative = np.maximum(values / values[0], 1e-12)
     axis.semilogy(np.arange(1, len(values) + 1), relative, ".", color=LATENT, markersize=4)
+    style.decades(axis.yaxis)
     axis.axvline(rank + 0.5, color=MUTED, linestyle="--")
     axis.annotate(
         f"rank {rank}", (rank + 0.5, 1), (6, -4), textcoords="offset points", color=MUTED, va="top"

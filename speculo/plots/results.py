@@ -1,22 +1,27 @@
 """What a model draws of people whom it has not seen."""
 
-import matplotlib.pyplot as plt
+from collections.abc import Mapping
+
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
 from speculo.pairs import Pairs, as_image, examples
-from speculo.plots.style import MUTED, face_rows
+from speculo.plots import style
+from speculo.plots.style import face_rows, short
 
 
-def predictions(pairs: Pairs, outputs: np.ndarray, count: int = 20, *, title: str = "") -> Figure:
-    """Show held-out faces in two rows of ten, with prediction and target under each.
+def drawings(
+    pairs: Pairs, outputs: Mapping[str, np.ndarray], count: int = 10, *, title: str = ""
+) -> Figure:
+    """Show held-out faces in rows of ten, with what predictors draw of them and the target below.
 
     Parameters
     ----------
     pairs : Pairs
-    outputs : numpy.ndarray
-        float32 (n, height, width, 1): the predictions for all of `pairs`.
+    outputs : mapping
+        Name of each predictor to what it draws of all of `pairs`: float32
+        (n, height, width, 1).
     count : int
         How many faces, chosen by ``pairs.examples``.
     """
@@ -24,9 +29,10 @@ def predictions(pairs: Pairs, outputs: np.ndarray, count: int = 20, *, title: st
     images = pairs.faces.images
     rows, labels = [], []
     for part in np.array_split(shown, -(-len(shown) // 10)):
-        rows += [images[pairs.input[part]], as_image(outputs[part]), images[pairs.target[part]]]
-        labels += ["input", "prediction", "target"]
-    return face_rows(rows, labels, gap_every=3, title=title)
+        drawn = (as_image(each[part]) for each in outputs.values())
+        rows += [images[pairs.input[part]], *drawn, images[pairs.target[part]]]
+        labels += ["input", *outputs, "target"]
+    return face_rows(rows, labels, gap_every=2 + len(outputs), title=title)
 
 
 def one_prediction(pairs: Pairs, outputs: np.ndarray, place: int, *, title: str = "") -> Figure:
@@ -37,13 +43,12 @@ def one_prediction(pairs: Pairs, outputs: np.ndarray, place: int, *, title: str 
         "prediction": as_image(outputs[place : place + 1])[0],
         "target: the front": images[pairs.target[place]],
     }
-    figure, axes = plt.subplots(1, 3, figsize=(7.5, 2.7))
-    plt.close(figure)
-    for axis, (label, image) in zip(axes, shown.items(), strict=True):
+    figure, axes = style.figure(7.5, 2.7, columns=3)
+    for axis, (caption, image) in zip(axes, shown.items(), strict=True):
         axis.imshow(image, cmap="gray", vmin=0, vmax=255)
-        axis.set_title(label, loc="center")
+        axis.set_title(caption, loc="center")
         axis.axis("off")
-    figure.suptitle(title, fontsize=10, color=MUTED)
+    style.subtitle(figure, title)
     return figure
 
 
@@ -74,5 +79,5 @@ def extremes(
             np.concatenate([images[pairs.input[place]], front]),
             np.concatenate([as_image(outputs[place]), blank]),
         ]
-        labels += [f"{name}  {errors.loc[name, 'MSE']:.4f}", "predictions"]
+        labels += [f"{short(name, 30)}  {errors.loc[name, 'MSE']:.4f}", "predictions"]
     return face_rows(rows, labels, title=title)

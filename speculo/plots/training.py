@@ -2,14 +2,14 @@
 
 from collections.abc import Sequence
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from speculo.pairs import Pairs, examples
-from speculo.plots.style import ENCODER, LATENT, MUTED, face_rows
+from speculo.plots import style
+from speculo.plots.style import ENCODER, LATENT, MUTED, face_rows, short
 
 
 def loss(
@@ -24,14 +24,13 @@ def loss(
     levels : dict, optional
         Name to a loss on the same scale.
     """
-    figure, axis = plt.subplots(figsize=(8.5, 4))
-    plt.close(figure)
+    figure, axis = style.figure(8.5, 4)
     epochs = history["epoch"]
     # The first epochs can be far off while batch normalisation warms up: they may leave the top.
     losses = [history["loss"].max(), history["val_loss"].median()] if len(history) else [0.1]
     top = 1.15 * max(*losses, *(levels or {"": 0.0}).values())
-    for column, label, color in (("loss", "train", ENCODER), ("val_loss", "test", LATENT)):
-        axis.plot(epochs, history[column], "o-", label=label, color=color, markersize=4)
+    for column, name, color in (("loss", "train", ENCODER), ("val_loss", "test", LATENT)):
+        axis.plot(epochs, history[column], "o-", label=name, color=color, markersize=4)
     axis.legend(loc="upper right")
     # Levels can lie close together: their names stand on the right, moved apart.
     place = -np.inf
@@ -39,7 +38,7 @@ def loss(
         place = max(level, place + 0.055 * top)
         axis.axhline(level, color=MUTED, linewidth=1, linestyle="--")
         axis.annotate(
-            f"{name}  {level:.4f}",
+            f"{short(name)}  {level:.4f}",
             (1, level),
             (1.04, place),
             xycoords=("axes fraction", "data"),
@@ -58,7 +57,7 @@ def loss(
     axis.set_ylim(0, top)
     axis.set_xlim(0.5, max(len(history), 2) + 0.5)
     axis.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axis.set(xlabel="epoch", ylabel="loss", title=title)
+    axis.set(xlabel="epoch", ylabel="loss", title=short(title, 100))
     return figure
 
 

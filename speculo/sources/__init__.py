@@ -4,7 +4,8 @@ import importlib
 import inspect
 import warnings
 
-from speculo.faces import SMALLEST, FaceSet
+from speculo import checks
+from speculo.faces import LARGEST, SMALLEST, FaceSet
 
 KNOWN = {
     "orl": "ORL / AT&T Database of Faces: 40 people, 10 photos each, comes with the book",
@@ -50,7 +51,7 @@ def load(
     name : str
         One of `KNOWN`, such as ``"orl"`` or ``"folder:data/my_faces"``.
     size : int
-        Height and width of the images in pixels, at least 32.
+        Height and width of the images in pixels, 32 to 1024.
     people : int, optional
         Take only the first so many people. All of them by default.
     crop : str, optional
@@ -73,27 +74,25 @@ def load(
         If an option is unknown: the message lists the known ones.
     ValueError
         If the name is unknown (the message lists the known ones), if `size` is
-        below 32, if `people` is below 1 or more than there are, or if more than
-        a tenth of the photos are bad.
+        below 32 or above 1024, if `people` is below 1 or more than there are,
+        if `crop` is something else or the photos are cropped already, or if
+        more than a tenth of the photos are bad.
     """
-    kind, colon, path = name.partition(":")
+    kind, colon, path = name.partition(":") if isinstance(name, str) else ("", "", "")
     takes_path = f"{kind}:PATH" in KNOWN
     if kind not in _LOADERS or bool(path) != takes_path or bool(colon) != takes_path:
         known = "\n".join(f"  {key}: {text}" for key, text in KNOWN.items())
-        raise ValueError(f"Unknown dataset {name!r}. The known ones are:\n{known}")
-    if isinstance(size, bool) or not isinstance(size, int) or size < SMALLEST:
-        raise ValueError(f"size is {size!r}, expected a whole number of pixels from {SMALLEST} up")
-    if people is not None and (
-        isinstance(people, bool) or not isinstance(people, int) or people < 1
-    ):
-        raise ValueError(
-            f"people is {people!r}, expected a whole number from 1 up, or None for all"
-        )
+        raise ValueError(f"Unknown dataset {checks.shown(name)}. The known ones are:\n{known}")
+    size = checks.whole_number("size", size, SMALLEST, LARGEST)
+    if people is not None:
+        people = checks.whole_number("people", people, otherwise="None for all")
     module, _, function = _LOADERS[kind].partition(".")
     loader = getattr(importlib.import_module(f"speculo.sources.{module}"), function)
-    if crop is not None:
-        options["crop"] = crop
     allowed = set(inspect.signature(loader).parameters) - {"path", "size", "people"}
+    if crop is not None:
+        if "crop" not in allowed:
+            raise checks.wrong("crop", crop, f"None: the photos of {kind} are cropped already")
+        options["crop"] = crop
     if unknown := sorted(set(options) - allowed):
         raise TypeError(
             f"{kind} has no option {', '.join(unknown)}. "

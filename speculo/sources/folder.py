@@ -5,7 +5,7 @@ Nothing leaves the machine. See ``data/README.md``.
 
 from pathlib import Path, PurePosixPath
 
-from speculo import prepared
+from speculo import checks, prepared
 from speculo.faces import FaceSet
 
 LAYOUT = """\
@@ -55,8 +55,8 @@ def load(
         If `crop` is something else, if `people` is more than there are, if two
         names look alike, or if more than a tenth of the photos are bad.
     """
-    if crop not in (None, "auto"):
-        raise ValueError(f'crop is {crop!r}, expected None (photos are cropped already) or "auto"')
+    if crop is not None and not (isinstance(crop, str) and crop == "auto"):
+        raise checks.wrong("crop", crop, 'None (photos are cropped already) or "auto"')
     root = prepared.find_folder(path, LAYOUT)
     top = prepared.scan(root)
     listed = {

@@ -15,7 +15,7 @@ import re
 import numpy as np
 from PIL import Image
 
-from speculo import files
+from speculo import checks, files
 from speculo.faces import FaceSet
 
 PEOPLE = 40
@@ -50,8 +50,7 @@ def load(size: int = 32, people: int | None = None) -> FaceSet:
     ValueError
         If `people` is more than 40, or if a photo is damaged.
     """
-    if people is None:
-        people = PEOPLE
+    people = PEOPLE if people is None else checks.whole_number("people", people)
     if people > PEOPLE:
         raise ValueError(f"people is {people}, but ORL has {PEOPLE}")
     photos = _find_photos()

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from speculo import files, prepared
+from speculo import checks, files, prepared
 from speculo.faces import FaceSet
 
 LFW_PHOTOS = 13_233
@@ -89,6 +89,7 @@ def lfw(
     """
     from sklearn.datasets import fetch_lfw_people, get_data_home
 
+    checks.whole_number("min_photos", min_photos)
     kept = Path(get_data_home(data_home), "lfw_home")
     skipped = _look_at_lfw(kept, min_photos)
     # scikit-learn cuts 125 x 94 pixels out of the middle. No more of them are held than needed.

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from speculo import files, prepared
+from speculo import checks, files, prepared
 from speculo.faces import FaceSet, angle_from_front
 
 LAYOUT = """\
@@ -74,12 +74,8 @@ def load(
         If `frames` is below 1, if `people` is more than there are, or if more
         than a tenth of the frames are bad.
     """
-    if frames is not None and (
-        isinstance(frames, bool) or not isinstance(frames, int) or frames < 1
-    ):
-        raise ValueError(
-            f"frames is {frames!r}, expected a whole number from 1 up, or None for all"
-        )
+    if frames is not None:
+        frames = checks.whole_number("frames", frames, otherwise="None for all")
     root = prepared.find_folder(path, LAYOUT)
     top = prepared.scan(root)
     every = prepared.folders(top)
@@ -127,7 +123,7 @@ def _find(
             else:
                 skipped.append((file.path, file.why or _NO_FRAME))
         if not videos:
-            skipped.append((name, "no frame in it can be read, so the person is left out"))
+            skipped.append((f"{name}/", "no frame in it can be read, so the person is left out"))
         for video in sorted(videos, key=prepared.natural):
             paths = [path for _, path in sorted(videos[video])]
             angles = np.full((len(paths), 3), np.nan)
@@ -159,7 +155,7 @@ def _read_poses(root: Path, file: prepared.File | None, frames: int) -> np.ndarr
     except KeyError:
         raise ValueError("it holds no headpose") from None
     except Exception as error:  # damage makes SciPy stumble in a dozen ways
-        raise ValueError(f"it cannot be read ({error or type(error).__name__})") from error
+        raise ValueError(f"it cannot be read ({str(error) or type(error).__name__})") from error
     if poses.shape != (3, frames):
         raise ValueError(f"headpose has shape {poses.shape}, expected (3, {frames} frames)")
     if np.isinf(poses).any() or (np.abs(poses) > 360).any():

@@ -22,9 +22,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from speculo import cache, files
-from speculo.faces import FaceSet
-from speculo.images import cores
+from speculo import cache, checks, files
+from speculo.cpu import cores
+from speculo.faces import LARGEST, FaceSet
 from speculo.progress import Progress
 from speculo.sources.heads import asset, draw, person
 from speculo.sources.heads.draw import Photo
@@ -38,6 +38,9 @@ backgrounds; and with strong ones of all, shifted, blurred and partly hidden."""
 
 PEOPLE, PHOTOS = 300, 10
 """How many people there are, and photos of each, where nobody says."""
+
+MOST = 1_000_000
+"""How many of each there can be."""
 
 EXPRESSIONS = tuple(draw.EXPRESSIONS)
 """Names of the expressions, the neutral one first."""
@@ -89,12 +92,10 @@ def load(
     RuntimeError
         If a process that draws was ended from outside.
     """
-    if level not in LEVELS:
-        raise ValueError(f"level is {level!r}, expected one of {', '.join(LEVELS)}")
-    people = PEOPLE if people is None else people
-    for name, value, least in (("people", people, 1), ("photos", photos, 2), ("seed", seed, 0)):
-        if isinstance(value, bool) or not isinstance(value, int) or value < least:
-            raise ValueError(f"{name} is {value!r}, expected a whole number from {least} up")
+    checks.choice("level", level, LEVELS)
+    people = checks.whole_number("people", PEOPLE if people is None else people, 1, MOST)
+    photos = checks.whole_number("photos", photos, 2, MOST)
+    seed = checks.seed("seed", seed)
     made_of = f"{VERSION} {asset.digest()} {people} {photos} {seed}".encode()
     key = f"{size}-{hashlib.blake2b(made_of, digest_size=12).hexdigest()}"
     return cache.keep(
@@ -117,6 +118,11 @@ def medium(
 def wild(size: int = 32, people: int | None = None, photos: int = PHOTOS, seed: int = 0) -> FaceSet:
     """Draw heads under hard conditions; see `load`."""
     return load(size, people, photos, "wild", seed)
+
+
+def person_name(person: int) -> str:
+    """Name of a person, by number, in every dataset of heads."""
+    return f"p{person:05}"
 
 
 def render(
@@ -158,18 +164,15 @@ def render(
     ValueError
         If a value is out of range or an expression unknown.
     """
-    for name, value, limit in (("yaw", yaw, 180), ("pitch", pitch, 180), ("roll", roll, 180), ("light", light, 1)):  # fmt: skip
-        if not -limit <= value <= limit:
-            raise ValueError(f"{name} is {value!r}, expected a number from {-limit} to {limit}")
-    for name, value, least in (("person", person, 0), ("size", size, 16), ("seed", seed, 0)):
-        if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
-            raise ValueError(f"{name} is {value!r}, expected a whole number from {least} up")
-    if expression not in EXPRESSIONS:
-        raise ValueError(f"expression is {expression!r}, expected one of {', '.join(EXPRESSIONS)}")
+    for name, value in (("yaw", yaw), ("pitch", pitch), ("roll", roll)):
+        checks.number(name, value, -180, 180)
+    checks.number("light", light, -1, 1)
+    person, size = checks.whole_number("person", person, 0), _sized(size)
+    checks.choice("expression", expression, EXPRESSIONS)
     photo = Photo(
         yaw, pitch, roll, units=tuple(draw.EXPRESSIONS[expression].items()), azimuth=75.0 * light
     )
-    return _bytes(draw.draw(_head(int(person), seed), photo, size))
+    return _bytes(draw.draw(_head(person, checks.seed("seed", seed)), photo, size))
 
 
 def vary(
@@ -207,14 +210,19 @@ def vary(
     Raises
     ------
     ValueError
-        If there is no such slider.
+        If there is no such slider, or a value is out of range.
     """
-    who = person.sample(number, seed)
     names = asset.read().slider_names
-    if trait not in (*TRAITS, *names):
-        raise ValueError(f"trait is {trait!r}, expected one of {', '.join((*TRAITS, *names))}")
+    checks.choice("trait", trait, (*TRAITS, *names))
+    checks.number("yaw", yaw, -180, 180)
+    size = _sized(size)
+    who = person.sample(checks.whole_number("number", number, 0), checks.seed("seed", seed))
+    positions = checks.numbers("values", values)
+    if positions.ndim != 1 or not len(positions):
+        raise checks.wrong("values", values, "one number or more")
     images = []
-    for value in values:
+    for value in positions:
+        checks.number("values", value, 0 if trait in TRAITS else -1, 1)
         if trait in TRAITS:
             changed = replace(who, **{trait: float(value)})
         else:
@@ -229,6 +237,10 @@ def _head(number: int, seed: int) -> draw.Head:
     return draw.prepare(person.sample(number, seed))
 
 
+def _sized(size: int) -> int:
+    return checks.whole_number("size", size, 16, LARGEST)
+
+
 def _bytes(image: np.ndarray) -> np.ndarray:
     return np.rint(np.clip(image, 0, 1) * 255).astype(np.uint8)
 
@@ -239,7 +251,7 @@ def _write(folder: Path, size: int, people: int, photos: int, level: str, seed: 
     begin = time.perf_counter()
     asset.read()  # if it is damaged, that is said here and not by another process
     person_of = np.repeat(np.arange(people, dtype=np.int32), photos)
-    names = np.array([f"p{number:05}" for number in range(people)])
+    names = np.array([person_name(number) for number in range(people)])
     places = np.array([f"/{place}" for place in range(photos)])
     tables = {
         "person": person_of,

@@ -1,4 +1,4 @@
-"""How fast the explorers follow a slider. Run by hand: ``python tests/benchmark_explorer.py``.
+"""How fast the explorers follow a slider. Run by hand: ``python benchmarks/explorer.py``.
 
 It prints milliseconds of one prediction and redraw, as the kernel needs them; the way to the
 browser and back adds a few. Milliseconds of another machine, or of a busy one, are no measure.
@@ -6,13 +6,14 @@ browser and back adds a few. Milliseconds of another machine, or of a busy one, 
 
 import tempfile
 import time
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 import speculo
-from speculo import files, model, pairs, runs, widgets
+from speculo import files, history, model, pairs, runs, widgets
 from speculo.runs import Run
 
 MOVES = 30
@@ -31,10 +32,10 @@ def milliseconds(work) -> str:
 def full_width(folder: Path, split: pairs.Split) -> Run:
     """A run of v8 that was never trained: it takes as long as one that was."""
     run = Run(folder / "v8-untrained")
-    record = {"config": runs.config_record(model.V8), "settings": runs.pairs_record(split)}
-    run.write_record(record)
-    row = dict.fromkeys(runs.HISTORY, 1)
-    run.write_history(pd.DataFrame([row]))
+    settings = runs.split_record(split) | {"batch_size": 16, "seed": 0, "precision": "float32"}
+    run.write_record({"config": asdict(model.V8), "settings": settings})
+    row = dict.fromkeys(history.COLUMNS, 1)
+    history.write(run.path, pd.DataFrame([row]))
     files.write_arrays(run.path / "best.npz", runs.get_weights(model.build(model.V8, seed=0)))
     return run
 

@@ -1,4 +1,4 @@
-"""How fast heads are drawn. Run by hand: ``python tests/benchmark_heads.py``.
+"""How fast heads are drawn. Run by hand: ``python benchmarks/heads.py``.
 
 It prints snapshots a second, with all that a new person costs in them. The seconds of another
 machine, or of a busy one, are no measure: the time of the process is printed beside that of the clock.
@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 
 import speculo
-from speculo.images import cores
+from speculo.cpu import cores
 from speculo.sources import heads
 from speculo.sources.heads import asset, draw, person
 

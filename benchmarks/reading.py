@@ -1,4 +1,4 @@
-"""How fast photos are read. Run by hand: ``python tests/benchmark_reading.py``.
+"""How fast photos are read. Run by hand: ``python benchmarks/reading.py``.
 
 Ratios come from one run on one machine. Seconds of another run are no measure.
 """
@@ -15,11 +15,10 @@ import time
 from pathlib import Path
 
 import numpy as np
-import trees
 from PIL import Image
 
 import speculo
-from speculo import cache, files, images
+from speculo import cache, cpu, files, images
 
 SIZE = 32
 
@@ -28,11 +27,13 @@ def large_jpegs(root: Path, count: int) -> list[str]:
     """Faces of 1000 x 1000 pixels in colour, with the grain of a camera."""
     rng = np.random.default_rng(0)
     grain = rng.normal(0, 3, (1000, 1000, 3))
+    faces = speculo.load("orl", size=112).images
+    root.mkdir()
     for number in range(count):
-        image = Image.fromarray(trees.face(number % 40, number // 40 % 10, 112))
+        image = Image.fromarray(faces[number % 40 * 10 + number // 40 % 10])
         pixels = np.asarray(image.resize((1000, 1000), Image.Resampling.BICUBIC))
-        coloured = pixels[..., np.newaxis] * (1.0, 0.8, 0.7) + grain
-        trees.save(np.clip(coloured, 0, 255).astype(np.uint8), root / f"{number}.jpg", quality=85)
+        coloured = np.clip(pixels[..., np.newaxis] * (1.0, 0.8, 0.7) + grain, 0, 255)
+        Image.fromarray(coloured.astype(np.uint8)).save(root / f"{number}.jpg", quality=85)
     return [f"{number}.jpg" for number in range(count)]
 
 
@@ -63,15 +64,18 @@ def decoding(root: Path, count: int) -> None:
         f"{count} JPEGs of 1000 x 1000 pixels, {kilobytes:.0f} kB each, median of {len(rows)}:\n"
         f"  open and resize in a loop   {count / loop:6.0f} a second\n"
         f"  speculo, one core           {count / alone:6.0f} a second, {loop / alone:.1f} times\n"
-        f"  speculo, {images.cores()} cores           {count / ours:6.0f} a second, {loop / ours:.1f} times"
+        f"  speculo, {cpu.cores()} cores           {count / ours:6.0f} a second, {loop / ours:.1f} times"
     )
 
 
 def small_photos(root: Path, people: int, photos: int) -> None:
     """Many small files: one for each person, under many names."""
+    faces = speculo.load("orl", size=64).images
     for person in range(people):
         folder = root / f"Some_Body_{person:05}"
-        source = trees.save(trees.face(person % 40, 0), folder / "aligned_detect_0.0.jpg")
+        folder.mkdir(parents=True)
+        source = folder / "aligned_detect_0.0.jpg"
+        Image.fromarray(faces[person % 40 * 10]).save(source)
         for photo in range(1, photos):
             os.link(source, folder / f"aligned_detect_0.{photo}.jpg")
 

@@ -1,0 +1,105 @@
+"""How fast the nearest fingerprints are found, and how work grows that compares all with all.
+
+Run by hand: ``python benchmarks/search.py``. It searches 10,000 fingerprints of 64 numbers in
+1,000,000, beside scikit-learn's brute force, and then finds duplicates and joins people, by their
+number. The memory is the most that a search takes beyond queries and gallery (Linux alone tells).
+"""
+
+import argparse
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from sklearn.neighbors import NearestNeighbors
+
+from speculo import faces, fingerprints, pairs
+from speculo.faces import FaceSet
+
+COUNT = 5
+STATUS, RESET = Path("/proc/self/status"), Path("/proc/self/clear_refs")
+
+
+def kilobytes(field: str) -> int:
+    lines = STATUS.read_text().splitlines() if STATUS.exists() else [f"{field}: 0 kB"]
+    return next(int(line.split()[1]) for line in lines if line.startswith(f"{field}:"))
+
+
+def timed(work: Callable) -> tuple[object, float, float]:
+    """What it gives, its seconds, and the megabytes that it took at most."""
+    if RESET.exists():
+        RESET.write_text("5")  # the peak begins anew at what is held now
+    held, begin = kilobytes("VmRSS"), time.perf_counter()
+    given = work()
+    return given, time.perf_counter() - begin, (kilobytes("VmHWM") - held) / 1e3
+
+
+def search(queries: np.ndarray, gallery: np.ndarray) -> None:
+    print(f"The {COUNT} nearest of {len(gallery):,} fingerprints of {gallery.shape[1]} numbers")
+    for metric, theirs in (("l2", "euclidean"), ("cosine", "cosine")):
+        (index, _), seconds, peak = timed(
+            lambda: fingerprints.nearest(queries, gallery, COUNT, metric)  # noqa: B023
+        )
+        print(
+            f"  {metric:7} speculo       {len(queries):6,} queries: {len(queries) / seconds:7.0f} a second, {peak:6.0f} MB"
+        )
+        some = queries[: max(len(queries) // 10, 1)]  # with cosine it takes minutes for all
+        brute = NearestNeighbors(n_neighbors=COUNT, algorithm="brute", metric=theirs).fit(gallery)
+        found, seconds, peak = timed(lambda: brute.kneighbors(some, return_distance=False))  # noqa: B023
+        same = (found == index[: len(some)]).mean()
+        print(
+            f"  {metric:7} scikit-learn  {len(some):6,} queries: {len(some) / seconds:7.0f} a second, "
+            f"{peak:6.0f} MB, {same:.2%} the same"
+        )
+
+
+def people(n: int, photos: np.ndarray, tag: str) -> FaceSet:
+    """As many people as photos."""
+    return FaceSet(
+        tag,
+        photos,
+        np.arange(n, dtype=np.int32),
+        tuple(f"{tag}{number}" for number in range(n)),
+        np.full((n, 3), np.nan, dtype=np.float32),
+        np.array([str(number) for number in range(n)]),
+    )
+
+
+def all_with_all(most: int) -> None:
+    rng = np.random.default_rng(0)
+    print("Seconds, and megabytes at most, by the number of photos, each of another person")
+    for n in (most // 8, most // 4, most // 2, most):
+        one = rng.integers(0, 256, (1, 32, 32)).astype(np.uint8)
+        near = np.repeat(one, n, axis=0)
+        near[:, 0] += rng.integers(0, 3, (n, 32), dtype=np.uint8)
+        kinds = {
+            "equal": np.repeat(one, n, axis=0),
+            "nearly equal": near,
+            "different": rng.integers(0, 256, (n, 32, 32)).astype(np.uint8),
+        }
+        cells = []
+        for kind, images in kinds.items():
+            made = people(n, images, "a")
+            found, seconds, peak = timed(lambda: pairs.duplicates(made))  # noqa: B023
+            cells.append(f"{kind} {seconds:5.2f} s {peak:4.0f} MB {len(found):6,} rows")
+        one, other = (people(n, kinds["equal"], tag) for tag in "ab")
+        _, seconds, _ = timed(lambda: faces.join(one, other))  # noqa: B023
+        print(f"  {n:6,}: duplicates: {', '.join(cells)}; join of two {seconds:.2f} s")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--queries", type=int, default=10_000)
+    parser.add_argument("--gallery", type=int, default=1_000_000)
+    parser.add_argument("--numbers", type=int, default=64, help="of a fingerprint")
+    parser.add_argument("--photos", type=int, default=20_000)
+    options = parser.parse_args()
+    rng = np.random.default_rng(0)
+    gallery = rng.standard_normal((options.gallery, options.numbers), dtype=np.float32)
+    search(rng.standard_normal((options.queries, options.numbers), dtype=np.float32), gallery)
+    del gallery
+    all_with_all(options.photos)
+
+
+if __name__ == "__main__":
+    main()

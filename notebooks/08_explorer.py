@@ -1,0 +1,178 @@
+# ---
+# jupyter:
+#   kernelspec:
+#     display_name: Python 3 (ipykernel)
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # The explorer
+#
+# In this notebook we turn heads, step through people and slide between them, and watch what the
+# models make of it.
+#
+# Choose **Run > Run All Cells** and move the sliders. Click on a slider's handle and the arrow keys
+# move it too. Nothing has to be trained first: the book brings a small trained model along. Your
+# own runs are in the menus.
+#
+# Below each explorer is a figure of the same content. It shows what the sliders showed when its
+# cell was run: run the cell again after you have moved them, and you have that picture.
+
+# %% tags=["parameters"]
+dataset = "orl"  # the faces, by name; chapter 01 lists the names
+people = None  # how many people; None takes all
+crop = None  # "auto" finds the face in each photo of a folder of snapshots
+seed = 0  # of all that is random: the split, the first weights, the order, the dropout
+run = None  # name of a folder in runs/; None takes the chapter's own
+heads_people = 100  # how many drawn people
+
+# %%
+import speculo
+
+speculo.chapter.begin()
+
+from speculo import runs, widgets
+from speculo.sources import heads
+
+faces = speculo.load(dataset, people=people, crop=crop)
+rendered = speculo.load("heads-medium", people=heads_people)
+first = runs.open(run) if run else runs.recorded("mended-small")
+sets = {each.name: first.unseen(each, seed=seed) for each in (faces, rendered)}
+finished = [first, *(each for each in runs.finished() if each.name != first.name)]
+for each in finished:
+    print(f"{each.name}: {each.title}")
+
+# %% [markdown]
+# ## Turn the head
+#
+# The head is rendered, so every pose can be had, and the true front is known exactly. Turn it by
+# *yaw*, *pitch* and *roll*, move the light, change the face. A line says which of the models and
+# baselines were trained on this very head.
+
+# %%
+head = widgets.turn(finished, sets[rendered.name])
+head
+
+# %%
+head.figure()
+
+# %% [markdown]
+# **Figure 8.1.** Above, the head as the models see it, what each draws, and the front that is to be
+# drawn. Below, the error at every yaw, all else unchanged; the line marks the yaw of the faces
+# above. The curve of the *input itself* says how far a face moves away from its own front by
+# turning. A model that understands pose has a flat curve below it; the small model and ridge
+# regression share the merit here, each for some heads.
+
+# %% [markdown]
+# ## One prediction
+#
+# Pick a run, a dataset, a person of the test and a photo. Step through the people with the arrow
+# keys.
+
+# %%
+one = widgets.predictions(finished, sets)
+one
+
+# %%
+one.figure()
+
+# %% [markdown]
+# **Figure 8.2.** A photo, the drawing, the front to be drawn, and the error of each pixel. The bars
+# are the mean squared errors of this one drawing and of the baselines of chapter 04; the smallest
+# stands out.
+
+# %% [markdown]
+# ## A training, epoch by epoch
+#
+# Every training keeps what it drew of the same few people after each epoch. Slide through it.
+
+# %%
+epochs = widgets.epochs(finished, sets)
+epochs
+
+# %%
+epochs.figure()
+
+# %% [markdown]
+# **Figure 8.3.** The losses of the run, with a line at the epoch of the slider. Where the run has
+# kept its drawings, and was trained on a dataset of the menu, they stand above with their photos
+# and fronts.
+
+# %% [markdown]
+# ## Between two people
+#
+# The decoder draws any fingerprint, also one that no photo has. Slide from one person's to
+# another's. A model that has a line beside its network also sees a blend of the two photos on the
+# way. The *directions* push along the axes on which the fingerprints of the fronts differ most, in
+# standard deviations.
+
+# %%
+two = widgets.between(finished, sets)
+two
+
+# %%
+two.figure()
+
+# %% [markdown]
+# **Figure 8.4.** First row: the photos of two people at the ends, and what is drawn on the straight
+# way between their fingerprints. Each further row goes along one direction, from three standard
+# deviations below to three above. What changes along a row is what this direction means.
+
+# %% [markdown]
+# ## Your photo
+#
+# Choose a photo of a face from your disk. It goes to the Python process that runs this notebook and
+# no further. The face is found by itself, or you set the crop by hand.
+#
+# The neighbours are the people of the set whose fingerprints lie nearest. They look like the photo
+# to the model, which is no proof of anything: **nearest is not the same person**.
+
+# %%
+yours = widgets.photo(finished, sets, heads.render(20, yaw=15, size=256))
+yours
+
+# %%
+yours.figure()
+
+# %% [markdown]
+# **Figure 8.5.** Above, the photo with its crop, that crop as the model sees it, and the drawing.
+# Below, the nearest people, with the distance of their fingerprints. Until you choose a photo it is
+# a rendered head.
+
+# %% [markdown]
+# ## Runs side by side
+#
+# Tick runs to see them draw the same faces. They are held out for the run that the chapter shows
+# first; a line says which of the others was trained on some of them.
+
+# %%
+side_by_side = widgets.compare(finished, sets)
+side_by_side
+
+# %%
+side_by_side.figure()
+
+# %% [markdown]
+# **Figure 8.6.** The same faces, drawn by each run, with its mean squared error on them; below, the
+# test losses of the trainings. A loss is on the run's own test people: compare curves of the same
+# dataset only.
+
+# %% [markdown]
+# ## What we learned
+#
+# A picture that follows the hand says more than a table: where a model gives up as the head turns,
+# who it takes for whom, and what its fingerprint holds.
+#
+# This is the last chapter. To see your own model here, train one in [chapter 03](03_training.ipynb)
+# and run this chapter again, or go back to [the first](00_start_here.ipynb).
+
+# %% tags=["metrics"]
+{
+    "runs": len(finished),
+    "datasets": len(sets),
+    "people": sum(len(side.people) for each in sets.values() for side in each),
+    "explorers": sum(
+        not each.problem.value for each in (head, one, epochs, two, yours, side_by_side)
+    ),
+}

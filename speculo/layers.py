@@ -1,0 +1,49 @@
+"""Layers that Keras does not have: a bias for each pixel, and a line from all pixels to all."""
+
+import math
+
+import numpy as np
+
+from speculo.backend import keras
+
+EDGE = 0.02
+"""How far from 0 and 1 a pixel is kept where its logit is taken."""
+
+
+class PixelBias(keras.layers.Layer):
+    """Add a number of its own to each pixel."""
+
+    def build(self, shape: tuple) -> None:
+        """Make the numbers, zero at first."""
+        self.bias = self.add_weight(shape=shape[1:], initializer="zeros", name="bias")
+
+    def call(self, inputs):  # noqa: ANN001, ANN201 - a tensor of the backend
+        """Add them."""
+        return inputs + self.bias
+
+
+class Line(keras.layers.Layer):
+    """Each output logit as a linear function of all input logits. Nothing of it is trained."""
+
+    def build(self, shape: tuple) -> None:
+        """Make matrix and intercept, zero at first."""
+        size = math.prod(shape[1:])
+        self.kernel = self.add_weight(
+            shape=(size, size), initializer="zeros", name="kernel", trainable=False
+        )
+        self.bias = self.add_weight(
+            shape=(size,), initializer="zeros", name="bias", trainable=False
+        )
+
+    def call(self, inputs):  # noqa: ANN001, ANN201 - a tensor of the backend
+        """Apply them."""
+        ops = keras.ops
+        inside = ops.clip(inputs, EDGE, 1 - EDGE)
+        logits = ops.reshape(ops.log(inside / (1 - inside)), (-1, self.kernel.shape[0]))
+        return ops.reshape(ops.matmul(logits, self.kernel) + self.bias, ops.shape(inputs))
+
+
+def logit(values: np.ndarray) -> np.ndarray:
+    """Undo a sigmoid, which reaches neither 0 nor 1: values are clipped a little inside."""
+    inside = np.clip(values, EDGE, 1 - EDGE)
+    return np.log(inside / (1 - inside))

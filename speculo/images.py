@@ -256,9 +256,8 @@ def _decode(path: str | Path | bytes, size: int, crop: Crop = None) -> tuple[Ima
     with ExitStack() as stack:
         source = io.BytesIO(path) if isinstance(path, bytes) else files.open_file(path)
         stack.enter_context(source)
-        if not source.read(1):
+        if not (len(path) if isinstance(path, bytes) else os.fstat(source.fileno()).st_size):
             raise ValueError("the file is empty")
-        source.seek(0)
         image = stack.enter_context(Image.open(source, formats=FORMATS))
         width, height = image.size
         _refuse_too_large(image)

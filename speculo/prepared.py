@@ -370,7 +370,7 @@ def _write(folder: Path, root: Path, found: Found, size: int, layout: str) -> No
             root, [photo.path for photo in photos], size, [photo.crop for photo in photos]
         )
         seconds = time.perf_counter() - begin
-        good = _good(root, found, failed)
+        good = _usable(root, found, failed)
         if failed:
             for place, row in enumerate(good):  # in place: a copy would take the memory twice
                 pixels[place] = pixels[row]
@@ -382,7 +382,7 @@ def _write(folder: Path, root: Path, found: Found, size: int, layout: str) -> No
     print(f"Read {len(photos):,} photos in {seconds:.1f} s ({rate:,.0f} a second).", flush=True)
 
 
-def _good(root: Path, found: Found, failed: dict[int, Exception]) -> list[int]:
+def _usable(root: Path, found: Found, failed: dict[int, Exception]) -> list[int]:
     """List the photos that could be used.
 
     Raises

@@ -408,6 +408,8 @@ def open(name: str) -> Run:
         If there is none of that name: the message says which chapter makes it.
     """
     run = at(name)
+    for folder in (run.path, run.path / "img", run.path / "snapshots"):
+        files.sweep(folder)
     if not run.epochs:
         raise FileNotFoundError(NO_RUN.format(name=name, folder=run.path.parent))
     return run

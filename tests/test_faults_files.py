@@ -11,7 +11,7 @@ import pytest
 import trees
 
 import speculo
-from speculo import cache, files
+from speculo import cache, files, runs
 from speculo.faces import FaceSet
 from speculo.sources import heads
 from speculo.sources.heads import asset
@@ -180,6 +180,16 @@ def test_what_killed_writers_left_goes_at_the_next_write_and_what_is_being_writt
     assert {each.name for each in tmp_path.iterdir()} == {"one.txt", "two", "three.txt"}
 
 
+def test_opening_a_run_takes_away_what_killed_writers_left(home):
+    run = home / "runs" / "v8"
+    for folder in (run, run / "img", run / "snapshots"):
+        folder.mkdir(parents=True)
+        (folder / f"{files.UNFINISHED}it").touch()
+    with pytest.raises(FileNotFoundError):
+        runs.open("v8")
+    assert not list(run.rglob(f"{files.UNFINISHED}*"))
+
+
 # ---------------------------------------------------------------- the cache
 
 
@@ -253,13 +263,17 @@ def test_something_in_the_place_of_the_cache_is_named(mine, home):
 # ---------------------------------------------------------------- heads
 
 
-def test_a_damaged_asset_says_how_to_get_it_again(tmp_path, monkeypatch):
+@pytest.mark.parametrize("content", [None, b"", b"PK", "a pipe"])
+def test_a_damaged_asset_says_how_to_get_it_again(content, tmp_path, monkeypatch):
     monkeypatch.setattr(asset, "PATH", tmp_path / "heads.npz")
-    for content in (None, b"", b"PK"):
-        if content is not None:
-            asset.PATH.write_bytes(content)
-        with pytest.raises((FileNotFoundError, ValueError), match="heads.npz.*get it again"):
-            asset.read.__wrapped__()
+    monkeypatch.setattr(asset, "digest", asset.digest.__wrapped__)
+    monkeypatch.setattr(asset, "read", asset.read.__wrapped__)
+    if content == "a pipe":
+        os.mkfifo(asset.PATH)
+    elif content is not None:
+        asset.PATH.write_bytes(content)
+    with pytest.raises(ValueError, match="heads.npz.*get it again .git checkout"):
+        speculo.load("heads", people=1, photos=2)
 
 
 def test_an_ended_worker_is_said_in_plain_words(monkeypatch):

@@ -123,7 +123,7 @@ def _find(
             else:
                 skipped.append((file.path, file.why or _NO_FRAME))
         if not videos:
-            skipped.append((name, "no frame in it can be read, so the person is left out"))
+            skipped.append((f"{name}/", "no frame in it can be read, so the person is left out"))
         for video in sorted(videos, key=prepared.natural):
             paths = [path for _, path in sorted(videos[video])]
             angles = np.full((len(paths), 3), np.nan)
@@ -155,7 +155,7 @@ def _read_poses(root: Path, file: prepared.File | None, frames: int) -> np.ndarr
     except KeyError:
         raise ValueError("it holds no headpose") from None
     except Exception as error:  # damage makes SciPy stumble in a dozen ways
-        raise ValueError(f"it cannot be read ({error or type(error).__name__})") from error
+        raise ValueError(f"it cannot be read ({str(error) or type(error).__name__})") from error
     if poses.shape != (3, frames):
         raise ValueError(f"headpose has shape {poses.shape}, expected (3, {frames} frames)")
     if np.isinf(poses).any() or (np.abs(poses) > 360).any():

@@ -96,7 +96,7 @@ def load(
     people = checks.whole_number("people", PEOPLE if people is None else people, 1, MOST)
     photos = checks.whole_number("photos", photos, 2, MOST)
     seed = checks.seed("seed", seed)
-    made_of = f"{VERSION} {_digest()} {people} {photos} {seed}".encode()
+    made_of = f"{VERSION} {asset.digest()} {people} {photos} {seed}".encode()
     key = f"{size}-{hashlib.blake2b(made_of, digest_size=12).hexdigest()}"
     return cache.keep(
         f"heads-{level}", key, lambda folder: _write(folder, size, people, photos, level, seed)
@@ -235,11 +235,6 @@ def vary(
 @lru_cache(maxsize=64)
 def _head(number: int, seed: int) -> draw.Head:
     return draw.prepare(person.sample(number, seed))
-
-
-@lru_cache(maxsize=1)
-def _digest() -> str:
-    return hashlib.blake2b(asset.PATH.read_bytes(), digest_size=8).hexdigest()
 
 
 def _sized(size: int) -> int:

@@ -54,11 +54,6 @@ LONGEST = 100
 RECORDED = files.PROJECT / "data" / "recorded"
 """The runs that came with the book."""
 
-NO_RUN = (
-    "There is no finished run {name!r} in {folder}. "
-    "Run chapter 03 first, with the same parameters: make book, or open notebooks/03_training.ipynb"
-)
-
 
 @dataclass(frozen=True)
 class Run:
@@ -229,8 +224,8 @@ class Run:
         return not self._changed(split)
 
     def _changed(self, split: Split) -> list[str]:
-        settings = self.settings
-        return [key for key, value in split_record(split).items() if settings[key] != value]
+        now = self.settings
+        return [key for key, value in split_record(split).items() if now[key] != value]
 
     def trained_on(self, dataset: str) -> frozenset[str]:
         """Names of the people it was trained on, if a dataset is its own or one of those joined."""
@@ -241,8 +236,7 @@ class Run:
     def unseen(self, faces: FaceSet, *, seed: int = 0) -> Split:
         """Split a dataset so that the run was trained on none of its test people.
 
-        Where the run knows the dataset and all of its people, or none of them, it
-        is ``pairs.split`` with the seed.
+        Where it knows all of its people, or none, that is ``pairs.split`` with the seed.
         """
         if known := self.trained_on(faces.name):
             alone = known.union(pairs.gallery_only(faces))
@@ -293,12 +287,9 @@ class Run:
         return network
 
     def first_readable(self, *names: str) -> dict[str, np.ndarray] | None:
-        """Read the first of some files of arrays that is whole, with a warning for each that is not.
+        """Read the first of some files of arrays that is whole: None where none is.
 
-        Returns
-        -------
-        dict or None
-            None where none of them can be read.
+        A warning names each that is damaged.
         """
         for name in names:
             try:
@@ -411,7 +402,10 @@ def open(name: str) -> Run:
     for folder in (run.path, run.path / "img", run.path / "snapshots"):
         files.sweep(folder)
     if not run.epochs:
-        raise FileNotFoundError(NO_RUN.format(name=name, folder=run.path.parent))
+        raise FileNotFoundError(
+            f"There is no finished run {name!r} in {run.path.parent}. Run chapter 03 first, with the "
+            "same parameters: make book, or open notebooks/03_training.ipynb"
+        )
     return run
 
 

@@ -74,7 +74,8 @@ class FaceSet:
         ):
             checks.array(f"FaceSet.{field}", getattr(self, field), kind, shape)
         checks.instance("FaceSet.name", self.name, str)
-        _refuse_twins(self.names, "FaceSet.names")
+        if twice := _twins(checks.words("FaceSet.names", self.names)):
+            raise ValueError(f"FaceSet.names has {checks.listed(twice)} more than once")
         if np.isinf(self.pose).any():
             raise ValueError("FaceSet.pose holds infinity, expected degrees, or NaN where unknown")
         if not np.array_equal(np.unique(self.person), np.arange(len(self.names))):
@@ -199,7 +200,8 @@ def join(*sets: FaceSet) -> FaceSet:
     if len(sizes) != 1:
         raise ValueError(f"The images to join have sizes {sorted(sizes)}, expected one size")
     names = [name for each in sets for name in each.names]
-    _refuse_twins(names, "The sets to join")
+    if twice := _twins(names):
+        raise ValueError(f"More than one of the sets to join has {checks.listed(twice)}")
 
     def joined(field: str) -> np.ndarray:
         return np.concatenate([getattr(each, field) for each in sets])
@@ -252,7 +254,5 @@ def angle_from_front(pose: np.ndarray) -> np.ndarray:
     return np.degrees(np.arccos(np.clip((trace - 1) / 2, -1, 1)))
 
 
-def _refuse_twins(names: Sequence[str], where: str) -> None:
-    twice = [name for name, count in Counter(checks.words(where, names)).items() if count > 1]
-    if twice:
-        raise ValueError(f"{where}: more than one person is named {checks.listed(twice)}")
+def _twins(names: Sequence[str]) -> list[str]:
+    return [name for name, count in Counter(names).items() if count > 1]

@@ -291,9 +291,9 @@ def folds(faces: FaceSet, count: int = 4) -> list[Split]:
         If there are fewer people than folds, or fewer than two folds.
     """
     checks.instance("faces", faces, FaceSet)
-    checks.whole_number("count", count, 2)
+    checks.whole_number("count", count)
     paired = np.flatnonzero(np.bincount(faces.person, minlength=len(faces.names)) > 1)
-    if count > len(paired):
+    if not 2 <= count <= len(paired):
         raise ValueError(f"count is {count}, expected 2 to {len(paired)}, the number of people")
     return [_held_out(faces, paired, chosen) for chosen in np.array_split(paired, count)]
 

@@ -16,11 +16,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 
 import faults
 import faults_files
+import faults_runs
 
 from speculo import files
 
-KINDS = faults_files.KINDS
-"""Each kind by its name; those of other rooms are added here."""
+KINDS = faults_files.KINDS | faults_runs.KINDS
+"""Each kind by its name."""
 
 KEPT = files.PROJECT / "build" / "faults.csv"
 TABLE = Path(__file__).with_suffix(".md")

@@ -149,11 +149,7 @@ plots.output_range(targets, untrained)
 # that are zero, up to rounding, are directions that nothing ever moves in.
 
 # %%
-encoder = model.encoder(network)
-shown = pairs.as_input(faces.images[:400])
-latents = np.concatenate(
-    [encoder.predict_on_batch(shown[i : i + 64]) for i in range(0, len(shown), 64)]
-).astype(np.float64)
+latents = model.forward(model.encoder(network), faces.images[:400]).astype(np.float64)
 values = np.linalg.svd(latents - latents.mean(axis=0), compute_uv=False)
 rank = int(np.sum(values > values[0] * 1e-5))
 print(f"{latents.shape[1]} numbers in a fingerprint, {len(latents)} faces, rank {rank}")

@@ -106,7 +106,7 @@ print(f"All of it is in {files.shown(trained.path)}")
 # After each epoch the network draws the same held-out people.
 
 # %%
-drawn = training.read_snapshots(trained)
+drawn = speculo.snapshots.read(trained)
 some = sorted({*list(drawn)[:: max(1, len(drawn) // 5)], max(drawn)})
 plots.snapshots(split.test, [drawn[epoch] for epoch in some], some)
 

@@ -131,12 +131,12 @@ if len(errors) > 1:  # one person alone has no correlation
 speculo.chapter.table(errors, {"MSE": "{:.4f}", "front's mean grey": "{:.2f}"})
 
 # %% [markdown]
-# ## What the notes said
+# ## The card's notes
 #
 # The card ends with three notes.
 #
 # - *"binary cross entropy didn't gave improvement so I reverted back to mean squared error"*. That
-#   needs model v7 beside v8: chapter 05 trains both.
+#   needs model v7 beside v8: chapter 06 trains both.
 # - *"lowered fingerprint size so it has less values to predict"*. The fingerprint is not predicted;
 #   the 1024 pixels are. Chapter 02 counted how many of its 4096 numbers are free.
 # - *"although this model has the lowest low I don't think this is the better than model v7 due to

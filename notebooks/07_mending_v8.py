@@ -118,7 +118,7 @@ errors = summary["MSE"]
 whole = errors[ablation.ALL]
 needed = (errors["without"] - whole).sort_values(ascending=False)
 noise = summary["± over seeds"].median()
-plain = [np.square(each.test.batch()[1] - 0.5).mean() for each in ablation.folds().values()]
+plain = [evaluation.mse(each.test.batch()[1], 0.5) for each in ablation.folds().values()]
 print(f"v8 as published {errors['none'].item():.4f}, with all changes {whole:.4f}")
 print(f"A picture of 0.5 everywhere {np.mean(plain):.4f}")
 print(f"Mirrored ridge {levels['ridge, mirrored too']:.4f}; spread over seeds {noise:.5f}")

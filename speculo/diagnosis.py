@@ -39,17 +39,7 @@ as many as v8's. Its batch normalisation follows a training of few steps (moment
 
 
 class Verdict(NamedTuple):
-    """What an experiment says of a suspect, or of a note on the card.
-
-    Attributes
-    ----------
-    suspect : str
-        What was suspected or noted.
-    held : bool
-        Whether the experiment confirms it.
-    number : str
-        What that was decided by.
-    """
+    """Whether a suspect, or a note on the card, held, and the number that decided it."""
 
     suspect: str
     held: bool
@@ -64,17 +54,12 @@ def verdict_table(verdicts: Sequence[Verdict]) -> pd.DataFrame:
 
 
 def spread_over_seeds(*errors: np.ndarray) -> float:
-    """Standard deviation of errors over seeds: of several trainings the largest.
+    """Standard deviation of errors over seeds, the largest of several trainings.
 
     Parameters
     ----------
     *errors : numpy.ndarray
-        Shape (seeds,), for each training: the MSE of each seed.
-
-    Returns
-    -------
-    float
-        Infinite where there is one seed, which says nothing of others.
+        Shape (seeds,). A single seed says nothing of others: its spread is infinite.
     """
     return max(float(each.std(ddof=1)) if len(each) > 1 else np.inf for each in errors)
 
@@ -140,11 +125,11 @@ def trained(
     return np.stack(drawn)
 
 
-def some(pairs: Pairs, most: int, *, seed: int = 0) -> Pairs:
+def some(pairs: Pairs, most: int) -> Pairs:
     """Draw so many pairs at random, in their order; all of them where there are fewer."""
     checks.instance("pairs", pairs, Pairs)
     checks.whole_number("most", most)
-    drawn = np.sort(np.random.default_rng(checks.seed("seed", seed)).permutation(len(pairs))[:most])
+    drawn = np.sort(np.random.default_rng(0).permutation(len(pairs))[:most])
     return pairs.take(drawn)
 
 
@@ -167,11 +152,6 @@ def drawing_table(drawings: Mapping[str, np.ndarray], pairs: Pairs) -> pd.DataFr
     drawings : mapping
         Name to drawings of all of `pairs`, shape (seeds, n, height, width, 1).
     pairs : Pairs
-
-    Returns
-    -------
-    pandas.DataFrame
-        A row for each name.
     """
     return pd.DataFrame(
         {
@@ -357,8 +337,7 @@ def people_by_position(names: Sequence[str], listing: Sequence[str]) -> np.ndarr
     """
     number = {name: place for place, name in enumerate(names)}
     matched = np.full(len(names), -1, dtype=np.int64)
-    for place, name in enumerate(listing[: len(names)]):
-        matched[place] = number[name]
+    matched[: len(listing)] = [number[name] for name in listing[: len(names)]]
     return matched
 
 

@@ -38,7 +38,7 @@ def predict(network: keras.Model, pairs: Pairs, *, batch_size: int = 64) -> np.n
     return model.forward(network, images[pairs.input], batch_size=batch_size)
 
 
-def baselines(pairs: Split) -> dict[str, np.ndarray]:
+def baselines(split: Split) -> dict[str, np.ndarray]:
     """Predict the test targets without a network.
 
     All are fitted on the train pairs:
@@ -56,9 +56,9 @@ def baselines(pairs: Split) -> dict[str, np.ndarray]:
     dict
         Name to float32 predictions of shape (n, height, width, 1), in 0..1.
     """
-    checks.instance("pairs", pairs, Split)
-    _check_pairs("pairs.test", pairs.test)
-    return fit_baselines(pairs.train)(pairs.test.batch()[0])
+    checks.instance("split", split, Split)
+    _check_pairs("split.test", split.test)
+    return fit_baselines(split.train)(split.test.batch()[0])
 
 
 def fit_baselines(train: Pairs) -> Callable[[np.ndarray], dict[str, np.ndarray]]:

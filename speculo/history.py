@@ -2,6 +2,7 @@
 
 import csv
 import warnings
+import zlib
 from pathlib import Path
 
 import pandas as pd
@@ -14,6 +15,9 @@ second are of its training steps alone."""
 
 NAMES = ("history.csv", "history.previous.csv")
 """The log, and the one before its last row."""
+
+SEAL = "# crc32 "
+"""How the last line of a log begins, which tells whether the others are as they were written."""
 
 
 def read(folder: Path) -> pd.DataFrame:
@@ -48,12 +52,15 @@ def write(folder: Path, log: pd.DataFrame) -> None:
     last, previous = (folder / name for name in NAMES)
     if last.is_file():
         last.replace(previous)
-    files.write_text(last, log.to_csv(index=False, na_rep="nan"))
+    text = log.to_csv(index=False, na_rep="nan")
+    files.write_text(last, f"{text}{SEAL}{zlib.crc32(text.encode()):08x}\n")
 
 
 def _read(path: Path) -> pd.DataFrame:
     try:
-        text = path.read_text(encoding="utf-8")
+        text, seal, check = path.read_text(encoding="utf-8").partition(SEAL)
+        if seal and check != f"{zlib.crc32(text.encode()):08x}\n":  # older logs have none
+            raise ValueError("its checksum is of another text")
         first, *rows = csv.reader(text.splitlines(), strict=True)
         numbers = [[float(each) for each in row] for row in rows]
     except (ValueError, csv.Error) as error:

@@ -87,6 +87,9 @@ class Config:
                 f"input_shape is {self.input_shape}, filters {self.filters}, latent_size "
                 f"{self.latent_size}: expected whole numbers from 1 up"
             )
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", self.name):  # Keras takes no other names
+            wanted = "letters, digits, '.', '_' and '-', no '.', '_' or '-' first"
+            raise ValueError(f"name is {self.name!r}, expected {wanted}")
         step = 2 ** len(self.filters)
         height, width, _ = self.input_shape
         if not self.filters or height % step or width % step:

@@ -84,21 +84,17 @@ def at_both_sizes(large: np.ndarray, small: np.ndarray, split: Split) -> pd.Data
     pandas.DataFrame
         A row for each training, a column for each size it is judged at.
     """
-    side = large.shape[2]
-    judges = {side: split.test, side // 2: smaller(split, 2).test}
-    trained = {
-        side: {side: large, side // 2: shrunk(large, 2)},
-        side // 2: {side: enlarged(small, 2), side // 2: small},
-    }
+    full, half = split.test, smaller(split, 2).test
+    drawn = [
+        [(large, full), (shrunk(large, 2), half)],
+        [(enlarged(small, 2), full), (small, half)],
+    ]
+    sides = large.shape[2], small.shape[2]
     return pd.DataFrame(
-        {
-            f"trained at {own}": {
-                f"judged at {size}": evaluation.squared_error(drawn[size], judge).mean()
-                for size, judge in judges.items()
-            }
-            for own, drawn in trained.items()
-        }
-    ).T
+        [[evaluation.squared_error(*each).mean() for each in row] for row in drawn],
+        index=[f"trained at {side}" for side in sides],
+        columns=[f"judged at {side}" for side in sides],
+    )
 
 
 # The lowest loss
@@ -122,14 +118,7 @@ def blurred(images: np.ndarray, sigma: float) -> np.ndarray:
 
 
 def errors_by_blur(pairs: Pairs, sigmas: Sequence[float]) -> pd.DataFrame:
-    """Send inputs back blurred: what that does to error and sharpness.
-
-    Returns
-    -------
-    pandas.DataFrame
-        A row for each of `sigmas`, with columns ``MSE`` and ``sharpness``, the
-        latter in parts of that of the targets.
-    """
+    """Send inputs back blurred: columns ``MSE`` and ``sharpness``, in parts of that of the targets."""
     inputs, targets = pairs.batch()
     rows = {}
     for sigma in sigmas:
@@ -140,17 +129,6 @@ def errors_by_blur(pairs: Pairs, sigmas: Sequence[float]) -> pd.DataFrame:
 
 
 def largest_of_each(values: np.ndarray, person: np.ndarray) -> np.ndarray:
-    """Find the largest value of each person.
-
-    Parameters
-    ----------
-    values, person : numpy.ndarray
-        Shape (n,): a number for each photo, and whose photo it is.
-
-    Returns
-    -------
-    numpy.ndarray
-        int64, shape (people,): positions in `values`, the largest value first.
-    """
+    """Positions of the largest value of each person, the largest first: int64, shape (people,)."""
     order = np.argsort(-values, kind="stable")
     return order[np.sort(np.unique(person[order], return_index=True)[1])]

@@ -17,6 +17,7 @@ import hashlib
 import json
 import re
 import warnings
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, fields
@@ -52,11 +53,6 @@ LONGEST = 100
 
 RECORDED = files.PROJECT / "data" / "recorded"
 """The runs that came with the book."""
-
-NO_RUN = (
-    "There is no finished run {name!r} in {folder}. "
-    "Run chapter 03 first, with the same parameters: make book, or open notebooks/03_training.ipynb"
-)
 
 
 @dataclass(frozen=True)
@@ -94,6 +90,8 @@ class Run:
             raise self._damaged(error) from error
         if not isinstance(record, dict):
             raise self._damaged(f"it holds {type(record).__name__}, expected fields")
+        if record.pop("crc32", seal := _seal(record)) != seal:  # older records have none
+            raise self._damaged("its checksum is of other fields")
         return record
 
     def part(self, name: str, expected: dict[str, type]) -> dict:
@@ -226,8 +224,8 @@ class Run:
         return not self._changed(split)
 
     def _changed(self, split: Split) -> list[str]:
-        settings = self.settings
-        return [key for key, value in split_record(split).items() if settings[key] != value]
+        now = self.settings
+        return [key for key, value in split_record(split).items() if now[key] != value]
 
     def trained_on(self, dataset: str) -> frozenset[str]:
         """Names of the people it was trained on, if a dataset is its own or one of those joined."""
@@ -238,8 +236,7 @@ class Run:
     def unseen(self, faces: FaceSet, *, seed: int = 0) -> Split:
         """Split a dataset so that the run was trained on none of its test people.
 
-        Where the run knows the dataset and all of its people, or none of them, it
-        is ``pairs.split`` with the seed.
+        Where it knows all of its people, or none, that is ``pairs.split`` with the seed.
         """
         if known := self.trained_on(faces.name):
             alone = known.union(pairs.gallery_only(faces))
@@ -249,6 +246,7 @@ class Run:
 
     def write_record(self, record: dict) -> None:
         """Write ``run.json``."""
+        record = record | {"crc32": _seal(record)}
         files.write_text(self.path / "run.json", json.dumps(record, indent=2) + "\n")
 
     def save_picture(self, figure: matplotlib.figure.Figure, name: str) -> Path:
@@ -289,12 +287,9 @@ class Run:
         return network
 
     def first_readable(self, *names: str) -> dict[str, np.ndarray] | None:
-        """Read the first of some files of arrays that is whole, with a warning for each that is not.
+        """Read the first of some files of arrays that is whole: None where none is.
 
-        Returns
-        -------
-        dict or None
-            None where none of them can be read.
+        A warning names each that is damaged.
         """
         for name in names:
             try:
@@ -328,6 +323,12 @@ def set_weights(network: keras.Model, arrays: dict[str, np.ndarray]) -> None:
                 f"but the file holds {found}: it belongs to another model"
             )
         weight.assign(array)
+
+
+def _seal(record: dict) -> str:
+    """Checksum of a record, which tells whether it is as it was written."""
+    fields = {name: value for name, value in record.items() if name != "crc32"}
+    return f"{zlib.crc32(json.dumps(fields, sort_keys=True).encode()):08x}"
 
 
 def split_record(split: Split) -> dict:
@@ -401,7 +402,10 @@ def open(name: str) -> Run:
     for folder in (run.path, run.path / "img", run.path / "snapshots"):
         files.sweep(folder)
     if not run.epochs:
-        raise FileNotFoundError(NO_RUN.format(name=name, folder=run.path.parent))
+        raise FileNotFoundError(
+            f"There is no finished run {name!r} in {run.path.parent}. Run chapter 03 first, with the "
+            "same parameters: make book, or open notebooks/03_training.ipynb"
+        )
     return run
 
 
@@ -423,12 +427,24 @@ def recorded(name: str) -> Run:
 def finished() -> list[Run]:
     """Every run that has weights to draw with: the reader's own first, then those of the book.
 
-    Of two runs with one name, only the reader's own is listed.
+    Of two runs with one name, only the reader's own is listed. A run whose record or log
+    cannot be read is left out, and a warning says so.
     """
     own = files.home() / "runs"
     found = {}
     for folder in (own, RECORDED):
         for path in sorted(folder.glob("*/best.npz")):
-            if (path.parent / "run.json").is_file():
-                found.setdefault(path.parent.name, Run(path.parent))
+            run = Run(path.parent)
+            if (run.path / "run.json").is_file() and run.name not in found and _is_whole(run):
+                found[run.name] = run
     return list(found.values())
+
+
+def _is_whole(run: Run) -> bool:
+    try:
+        if not at(run.name) or not run.epochs:
+            raise ValueError(f"{run.path} has no epoch in its log")
+        return bool(run.best_title)
+    except ValueError as error:
+        warnings.warn(f"{error}. {run.path} is left out", stacklevel=3)
+        return False

@@ -16,12 +16,11 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 import pandas as pd
-from PIL import Image
 
-from speculo import checks, device, files, history, model, runs
+from speculo import checks, device, files, history, model, runs, snapshots
 from speculo.augmentation import PUBLISHED, Recipe, batches, fit_line
 from speculo.backend import keras
-from speculo.pairs import Pairs, Split, as_image, examples
+from speculo.pairs import Pairs, Split
 from speculo.progress import Progress
 from speculo.runs import Run
 
@@ -45,10 +44,6 @@ class Plan:
     epochs: int
     batch_size: int
     seed: int
-
-
-EXAMPLES = 8
-"""Held-out faces in the snapshot after each epoch."""
 
 
 def train(
@@ -249,7 +244,7 @@ def _train_epoch(
         if not (log["val_loss"] <= val_loss).any():
             weights = runs.get_weights(network) | {"epoch": np.array(epoch + 1)}
             files.write_arrays(run.path / "best.npz", weights)
-        _write_snapshot(network, split.test, run, epoch + 1)
+        snapshots.write(run, epoch + 1, network, split.test)
     row = {
         "epoch": epoch + 1,
         "loss": loss,
@@ -352,34 +347,6 @@ def _restore(network: keras.Model, run: Run, logged: int) -> int:
             f"{newest or 'cannot be read'}. Put the files back, or delete the folder to train again"
         )
     return 0
-
-
-def read_snapshots(run: Run) -> dict[int, np.ndarray]:
-    """Read the drawings that were kept after each epoch.
-
-    Returns
-    -------
-    dict
-        Epoch, counted from 1, to uint8 (m, height, width): the drawings of
-        ``pairs.examples(test, EXAMPLES)``.
-    """
-    width = run.config.input_shape[1]
-    drawn = {}
-    for path in sorted((run.path / "snapshots").glob("epoch-*.png")):
-        with Image.open(path) as strip:
-            pixels = np.asarray(strip)
-        drawn[int(path.stem.removeprefix("epoch-"))] = np.stack(
-            np.split(pixels, pixels.shape[1] // width, axis=1)
-        )
-    return drawn
-
-
-def _write_snapshot(network: keras.Model, test: Pairs, run: Run, epoch: int) -> None:
-    """Draw a few held-out faces side by side, 1 pixel to 1, as `pairs.examples` chooses them."""
-    inputs, _ = test.batch(examples(test, EXAMPLES))
-    drawn = as_image(keras.ops.convert_to_numpy(network(inputs, training=False)))
-    with files.replacing(run.path / "snapshots" / f"epoch-{epoch:04}.png") as part:
-        Image.fromarray(np.concatenate(list(drawn), axis=1)).save(part)
 
 
 def _settings(split: Split, plan: Plan, precision: str) -> dict:

@@ -47,6 +47,7 @@ def test_the_chapter_runs_and_its_figures_are_right(name, home):
     recorded = book.metrics(notebook)
     for metric, (low, high) in small["metrics"].items():
         assert low <= recorded[metric] <= high, f"{metric} is {recorded[metric]}"
+    assert recorded.get("held", []) == small.get("held", [])
     noise = [
         output.text
         for cell in notebook.cells

@@ -8,8 +8,18 @@ import pytest
 from PIL import Image
 
 import speculo
-from speculo import evaluation, explored, fingerprints, images, pairs, training
+from speculo import (
+    evaluation,
+    explored,
+    fingerprints,
+    images,
+    pairs,
+    predictor,
+    snapshots,
+    training,
+)
 from speculo.explored import FACES, RIDGE, YAWS, Head
+from speculo.predictor import DIRECTIONS
 from speculo.sources import heads
 
 HEAD = Head(3, 40, 0, 0, 0, "neutral")
@@ -66,15 +76,15 @@ def test_a_run_that_takes_another_size_is_named(finished):
 
 def test_a_run_that_has_trained_on_is_opened_anew(finished, sets, tiny, tmp_path):
     run = training.train(tiny, sets["few"], speculo.runs.at("longer"), epochs=1)
-    before = explored.opened(run)
-    assert explored.opened(run) is before and "1 epoch," in before.title
+    before = predictor.opened(run)
+    assert predictor.opened(run) is before and "1 epoch," in before.title
     training.train(tiny, sets["few"], run, epochs=2)
-    assert "2 epochs," in explored.opened(run).title
+    assert "2 epochs," in predictor.opened(run).title
 
 
 def test_epochs_are_the_drawings_that_were_kept(finished, sets):
     run, splits = finished[0], tuple(sets.values())
-    drawn, test = training.read_snapshots(run), sets["few"].test
+    drawn, test = snapshots.read(run), sets["few"].test
     shown = pairs.examples(test, len(drawn[1]))
     for number in (1, 2, 3):
         found = explored.epoch(run, splits, number)
@@ -87,7 +97,7 @@ def test_epochs_are_the_drawings_that_were_kept(finished, sets):
 
 
 def test_a_run_that_kept_no_drawings_still_has_its_losses(finished, monkeypatch):
-    monkeypatch.setattr(training, "read_snapshots", lambda run: {})
+    monkeypatch.setattr(snapshots, "read", lambda run: {})
     found = explored.epoch(finished[0], (), 2)
     assert found.rows == {} and found.losses["train"] > 0
 
@@ -98,7 +108,7 @@ def test_a_turned_head_is_judged_against_its_front(finished, sets, render):
     assert np.array_equal(first.input, render(3, yaw=40, size=32))
     asked, target = (pairs.as_input(each[None]) for each in (first.input, first.front))
     for run in finished:
-        drawn = explored.opened(run).draw(asked)
+        drawn = predictor.opened(run).draw(asked)
         assert np.array_equal(first.drawn[run.name], pairs.as_image(drawn)[0])
         assert first.errors[run.name] == evaluation.mse(drawn, target)
     assert first.errors["input itself"] == evaluation.mse(asked, target) > 0
@@ -140,7 +150,7 @@ def test_the_head_that_is_shown_first_is_nobodys(finished, sets):
 
 
 def test_the_ends_of_the_way_are_the_two_people(finished, sets):
-    split, zero = sets["orl"], (0,) * explored.DIRECTIONS
+    split, zero = sets["orl"], (0,) * DIRECTIONS
     names = split.test.people[0], split.test.people[-1]
 
     def go(share: float, pushes=zero):
@@ -157,7 +167,7 @@ def test_the_ends_of_the_way_are_the_two_people(finished, sets):
     directions = half.fronts.directions
     assert moved == pytest.approx(3 * directions.spread[0] * directions.axes[0], rel=1e-3, abs=1e-4)
     straight, along = explored.ways(half, 5)
-    assert along.shape == (explored.DIRECTIONS, 5, 32, 32)
+    assert along.shape == (DIRECTIONS, 5, 32, 32)
     for place, expected in ((0, half.ends[0]), (2, half.middle), (4, half.ends[1])):
         assert np.abs(straight[place].astype(int) - expected).max() <= 1
     assert np.abs(along[:, 2].astype(int) - half.middle).max() <= 1, "the middle of each row"
@@ -214,7 +224,7 @@ def test_runs_are_compared_on_the_same_faces(finished, sets):
     assert not first.drawn and [list(each.drawn) for each in partly] == [["tiny-few"]]
     target = pairs.as_input(last.target)
     for run in finished:
-        drawn = explored.opened(run).draw(pairs.as_input(last.input))
+        drawn = predictor.opened(run).draw(pairs.as_input(last.input))
         assert np.array_equal(last.drawn[run.name], pairs.as_image(drawn))
         assert last.errors[run.name] == pytest.approx(evaluation.mse(drawn, target))
         pd.testing.assert_frame_equal(last.histories[run.name], run.history)

@@ -7,10 +7,12 @@ import zipfile
 from pathlib import Path
 
 import faults
+import faults_files
+import faults_runs
 import numpy as np
 import pytest
 import trees
-from faults_files import KINDS, ODD
+from faults_files import ODD
 
 import speculo
 from speculo import cache, files, runs
@@ -19,6 +21,8 @@ from speculo.sources import heads
 from speculo.sources.heads import asset
 
 ARRAYS = {"a": np.arange(1000.0), "names": np.array(["anna", "ben"])}
+
+KINDS = faults_files.KINDS | faults_runs.KINDS
 
 # How many tries of each kind are made here; the long version makes `Kind.tries`.
 TRIES = {
@@ -34,6 +38,9 @@ TRIES = {
     "killed while reading photos": 4,
     "killed while drawing heads": 3,
     "a damaged cache opened by four": 2,
+    "a run's file, damaged": 12,
+    "killed while training": 2,
+    "one run trained by two": 1,
 }
 
 

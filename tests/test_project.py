@@ -68,6 +68,19 @@ def test_a_chapter_has_the_parts_of_a_chapter(chapter):
     assert len(code) <= 170
 
 
+def test_a_parameter_is_one_line_and_means_the_same_in_every_chapter():
+    comments = {}
+    for each in CHAPTERS:
+        (cell,) = [
+            c
+            for c in jupytext.read(each.script).cells
+            if "parameters" in c.metadata.get("tags", [])
+        ]
+        for line in cell.source.splitlines():
+            name, comment = re.fullmatch(r"(\w+) = \S+  # (\S.*)", line).groups()
+            assert comments.setdefault(name, comment) == comment, f"{each.name}: {name}"
+
+
 def test_links_between_chapters_lead_somewhere(chapter):
     for link in re.findall(r"\]\(([^)#]+\.ipynb)\)", chapter.script.read_text(encoding="utf-8")):
         assert (chapter.script.parent / link).is_file(), link

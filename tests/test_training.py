@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import speculo
-from speculo import device, files, history, model, pairs, runs, training
+from speculo import device, files, history, model, pairs, runs, snapshots, training
 from speculo.pairs import Pairs, Split
 
 
@@ -39,9 +39,9 @@ def test_a_run_leaves_all_that_the_next_chapter_needs(tiny, few, capsys):
     assert record["settings"]["precision"] == "float32"
     assert {"python", "keras", "numpy"} < set(record["versions"])
     assert record["device"]["kind"] in ("cpu", "gpu")
-    drawn = training.read_snapshots(run)
+    drawn = snapshots.read(run)
     assert list(drawn) == [1, 2, 3]
-    assert drawn[1].shape == (training.EXAMPLES, 32, 32) and drawn[1].dtype == np.uint8
+    assert drawn[1].shape == (snapshots.EXAMPLES, 32, 32) and drawn[1].dtype == np.uint8
     assert not list(run.path.rglob(".unfinished*")) and not (run.path / "next.npz").exists()
     printed = capsys.readouterr().out
     assert "in float32" in printed and printed.count("img/s") == 3
@@ -135,8 +135,8 @@ def test_killed_again_and_again_ends_with_the_same_weights(tiny, few, home):
     whole = train(tiny, few, "whole", epochs=4)
     assert same_state(whole, killed) and losses(whole) == losses(killed)
     assert whole.best_epoch == killed.best_epoch
-    for epoch, drawn in training.read_snapshots(whole).items():
-        assert np.array_equal(drawn, training.read_snapshots(killed)[epoch])
+    for epoch, drawn in snapshots.read(whole).items():
+        assert np.array_equal(drawn, snapshots.read(killed)[epoch])
 
 
 def test_a_finished_run_is_left_alone(tiny, few, capsys):

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 import speculo
-from speculo import explored, pairs, training, widgets
+from speculo import explored, pairs, snapshots, widgets
 from speculo.widgets import live
 from speculo.widgets.shown import bars, line_chart
 
@@ -180,7 +180,7 @@ def test_epochs_follow_their_slider(finished, sets):
     explorer = widgets.epochs(finished, sets)
     controls, shown = explorer.controls, explorer.shown
     assert controls["epoch"].max == controls["epoch"].value == 3
-    drawn = training.read_snapshots(finished[0])
+    drawn = snapshots.read(finished[0])
     for epoch in (1, 2):
         controls["epoch"].value = epoch
         assert np.array_equal(row(shown["drawn"], len(drawn[epoch])), drawn[epoch])
@@ -191,7 +191,7 @@ def test_epochs_follow_their_slider(finished, sets):
 
 
 def test_a_run_that_kept_no_drawings_still_has_its_curve(finished, sets, monkeypatch):
-    monkeypatch.setattr(training, "read_snapshots", lambda run: {})
+    monkeypatch.setattr(snapshots, "read", lambda run: {})
     explored._course.cache_clear()
     explorer = widgets.epochs(finished, {})
     explored._course.cache_clear()
@@ -215,8 +215,8 @@ def test_turning_the_head_changes_picture_and_curve_and_keeps_the_front(finished
     controls["light"].value = 1
     assert re.findall("points='(.+?)'", shown["curve"].value) != curves
     assert "speculo-stale" not in shown["curve"]._dom_classes
-    controls["tiny-few"].value = False
-    assert shown["tiny-few"].layout.display == "none"
+    controls["run tiny-few"].value = False
+    assert shown["run tiny-few"].layout.display == "none"
     assert "tiny-few" not in shown["curve"].value
     controls["person"].value = number + 3
     assert not shows(shown["front"], front)
@@ -302,11 +302,14 @@ def test_runs_side_by_side_follow_their_boxes(finished, sets):
     *_, expected = explored.compare(finished, sets["orl"], 1)
     assert np.array_equal(row(shown["input"], 8), expected.input)
     for run in finished:
-        assert np.array_equal(row(shown[run.name], 8), expected.drawn[run.name])
-        assert f"{run.name}, MSE {expected.errors[run.name]:.4f}" == shown[run.name].caption.value
+        assert np.array_equal(row(shown[f"run {run.name}"], 8), expected.drawn[run.name])
+        assert (
+            f"{run.name}, MSE {expected.errors[run.name]:.4f}"
+            == shown[f"run {run.name}"].caption.value
+        )
         assert run.name in shown["curve"].value
-    controls["tiny-few"].value = False
-    assert shown["tiny-few"].layout.display == "none"
+    controls["run tiny-few"].value = False
+    assert shown["run tiny-few"].layout.display == "none"
     assert "tiny-few" not in shown["curve"].value
     before = shown["input"].image.value
     controls["page"].value = 2

@@ -19,6 +19,7 @@ from speculo.plots.diagnosis import (
 from speculo.plots.explorer import (
     explored_between,
     explored_epoch,
+    explored_nothing,
     explored_photo,
     explored_prediction,
     explored_runs,
@@ -69,6 +70,7 @@ __all__ = [
     "ablation",
     "explored_prediction",
     "explored_epoch",
+    "explored_nothing",
     "explored_turn",
     "explored_between",
     "explored_photo",

@@ -1,5 +1,6 @@
 """What the explorers show, at one setting of their sliders: for paper, GitHub and the pages."""
 
+import textwrap
 from collections.abc import Sequence
 
 import numpy as np
@@ -215,6 +216,14 @@ def explored_runs(
     if histories:
         lower.legend(fontsize=8, loc="upper right")
     style.subtitle(figure, title)
+    return figure
+
+
+def explored_nothing(problem: str) -> Figure:
+    """Say why there is nothing to show."""
+    figure, axis = style.figure(8.5, 1.2)
+    axis.text(0.5, 0.5, textwrap.fill(short(problem, 500), 110), ha="center", va="center")
+    axis.axis("off")
     return figure
 
 

@@ -13,11 +13,12 @@ import ipywidgets
 import numpy as np
 from matplotlib.figure import Figure
 
-from speculo import detector, explored, plots, training
-from speculo.explored import DIRECTIONS, FACES, NEIGHBOURS, RIDGE, YAWS, Head, Photo
+from speculo import detector, explored, plots, snapshots
+from speculo.explored import FACES, NEIGHBOURS, RIDGE, YAWS, Head, Photo
 from speculo.fingerprints import METRICS
 from speculo.pairs import Split
 from speculo.plots.explorer import loss_top
+from speculo.predictor import DIRECTIONS
 from speculo.runs import Run
 from speculo.sources import heads
 from speculo.widgets.live import Explorer
@@ -30,6 +31,7 @@ from speculo.widgets.shown import (
     framed,
     line_chart,
     menu,
+    of_runs,
     people_slider,
     run_boxes,
     run_menu,
@@ -81,12 +83,12 @@ def epochs(runs: Sequence[Run], sets: dict[str, Split]) -> Explorer:
     Photos and fronts stand beside the drawings where the run was trained with one of the sets.
     """
     run, epoch = run_menu(runs), slider("epoch", 1, 1, 1, "After which epoch")
-    run.value = next((each for each in runs if training.read_snapshots(each)), run.value)
+    run.value = next((each for each in runs if snapshots.find(each)), run.value)
     strips = {name: Strip(name) for name in ("input", "drawn", "target")}
     curve, note = ipywidgets.HTML(), ipywidgets.HTML()
 
     def to_the_last(*_: object) -> None:
-        epoch.max = epoch.value = max(run.value.epochs, 1)
+        epoch.max = epoch.value = explored.last_epoch(run.value)
 
     run.observe(to_the_last, "value")
     to_the_last()
@@ -129,7 +131,8 @@ def turn(runs: Sequence[Run], split: Split) -> Explorer:
         "light": slider("light", 0, -1, 1, "From the left (-1) or right (1)", step=0.1),
         "expression": menu("expression", heads.EXPRESSIONS, "What the face does"),
     }
-    faces = {name: Face(name) for name in ("input", *boxes, RIDGE)} | {"front": Face("true front")}
+    faces = {"input": Face("input"), **of_runs({run.name: Face(run.name) for run in runs})}
+    faces |= {RIDGE: Face(RIDGE), "front": Face("true front")}
     numbers, curve, note = ipywidgets.HTML(), ipywidgets.HTML(), ipywidgets.HTML()
     last: explored.Turn | None = None
 
@@ -141,7 +144,8 @@ def turn(runs: Sequence[Run], split: Split) -> Explorer:
             yield now
 
     def show(now: explored.Turn) -> None:
-        fill(faces, {"input": now.input, **now.drawn, RIDGE: now.ridge, "front": now.front})
+        pictures = {"input": now.input, **of_runs(now.drawn), RIDGE: now.ridge, "front": now.front}
+        fill(faces, pictures)
         numbers.value = bars(now.errors)
         note.value = f"Trained on this head: {text(', '.join(now.known))}." if now.known else ""
         top = 1.1 * max((max(errors) for errors in now.curves.values()), default=0.1)
@@ -201,12 +205,12 @@ def between(runs: Sequence[Run], sets: dict[str, Split]) -> Explorer:
         faces["to"].show(photos[1], f"{other}, photo")
         apart = np.linalg.norm(np.subtract(*now.fronts.prints))
         note.value = (
-            f"{text(now.predictor.title)}. Nearest fingerprint of a front: <b>{text(now.nearest)}</b>, "
+            f"{text(now.opened.title)}. Nearest fingerprint of a front: <b>{text(now.nearest)}</b>, "
             f"at {now.distance:.3g}; from {text(one)} to {text(other)} it is {apart:.3g}."
         )
 
     def figure(now: explored.Between) -> Figure:
-        ends, title = tuple(now.fronts.pictures), now.predictor.title
+        ends, title = tuple(now.fronts.pictures), now.opened.title
         return plots.explored_between(ends, now.names, *explored.ways(now), title=title)
 
     way = slider("way, %", 50, 0, 100, "0 is the first person, 100 the second")
@@ -287,7 +291,8 @@ def compare(runs: Sequence[Run], sets: dict[str, Split]) -> Explorer:
     """Put runs side by side on the same test faces, and their test losses in one plot."""
     boxes, dataset = run_boxes(runs, ticked=3), set_menu(sets)
     page = slider("page", 1, 1, 1, f"{FACES} faces on each")
-    strips = {name: Strip(name) for name in ("input", *boxes, "target")}
+    drawn = of_runs({run.name: Strip(run.name) for run in runs})
+    strips = {"input": Strip("input"), **drawn, "target": Strip("target")}
     curve, note = ipywidgets.HTML(), ipywidgets.HTML()
 
     def fit_menus(*_: object) -> None:
@@ -303,8 +308,10 @@ def compare(runs: Sequence[Run], sets: dict[str, Split]) -> Explorer:
         return {name: f"{name}, MSE {error:.4f}" for name, error in now.errors.items()}
 
     def show(now: explored.Comparison) -> None:
-        drawn = {"input": now.input, **now.drawn, "target": now.target}
-        fill(strips, drawn, labels(now), waiting={*now.histories} - {*now.other_size})
+        pictures = {"input": now.input, **of_runs(now.drawn), "target": now.target}
+        wait = of_runs(dict.fromkeys(now.histories.keys() - now.drawn.keys() - {*now.other_size}))
+        places = {name: strip for name, strip in strips.items() if name not in wait}
+        fill(places, pictures, of_runs(labels(now)))
         curves = {name: (log["epoch"], log["val_loss"]) for name, log in now.histories.items()}
         top = loss_top([*now.histories.values()])
         curve.value = line_chart(curves, top=top, x="epoch", y="test loss")

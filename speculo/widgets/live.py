@@ -1,14 +1,14 @@
 """What makes explorers live: events that do not pile up, and controls with pictures that follow."""
 
 import asyncio
-import html
 import threading
 from collections.abc import Callable, Iterator, Sequence
 
 import ipywidgets
 from matplotlib.figure import Figure
 
-from speculo.widgets.shown import STYLE, flow
+from speculo import plots
+from speculo.widgets.shown import STYLE, flow, text
 
 _BUSY = threading.RLock()  # JupyterLab sends the events of widgets to a thread of their own
 
@@ -112,6 +112,7 @@ class Explorer(ipywidgets.VBox):
         self.problem.add_class("speculo-problem")
         self._ask, self._show, self._figure = ask, show, figure
         self._answer: tuple | None = None
+        self._said = ""
         self._latest = Latest(self._draw)
         below = [flow(*row.values()) for row in (controls, *rows)]
         super().__init__([ipywidgets.HTML(STYLE), *below, self.problem])
@@ -126,24 +127,29 @@ class Explorer(ipywidgets.VBox):
         self._latest.do()
 
     def figure(self) -> Figure:
-        """Draw what is shown now as a figure."""
+        """Draw what is shown now as a figure: where nothing could be, what went wrong."""
         self._latest.finish()
         with _BUSY:
+            if self._answer is None:
+                return plots.explored_nothing(self._said)
             return self._figure(self._answer)
 
     def _draw(self) -> Iterator[None]:
-        """Show the answers, and say in one line where there is none. The last good one stays."""
+        """Show the answers, and say what went wrong. The last good one stays."""
         try:
             answer = self._ask(*(control.value for control in self._asked))
             for each in answer if isinstance(answer, Iterator) else (answer,):
                 if each is not self._answer:
-                    self._answer = each
                     self._show(each)
+                    self._answer = each
                 yield  # the rest can be dropped
         except Exception as error:  # one event must not end the explorer
-            self.problem.value = html.escape(str(error) or type(error).__name__)
+            self._say(str(error) or type(error).__name__)
         else:
-            self.problem.value = ""
+            self._say(". ".join(self._answer.problems))
+
+    def _say(self, words: str) -> None:
+        self._said, self.problem.value = words, text(words)
 
     def _repr_mimebundle_(self, **options: object) -> dict:
         bundle = super()._repr_mimebundle_(**options)

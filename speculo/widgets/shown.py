@@ -2,7 +2,8 @@
 
 import html
 import io
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
+from typing import Any
 
 import ipywidgets
 import matplotlib
@@ -85,11 +86,10 @@ def fill(
     places: dict[str, Face | Strip],
     pictures: dict[str, np.ndarray],
     captions: dict[str, str] | None = None,
-    waiting: Collection[str] = (),
 ) -> None:
-    """Show pictures in the places of their names. The others are hidden, but those that wait."""
+    """Show pictures in the places of their names, and hide the other places."""
     for name, place in places.items():
-        place.layout.display = None if name in pictures or name in waiting else "none"
+        place.layout.display = None if name in pictures else "none"
         if name in pictures:
             place.show(pictures[name], (captions or {}).get(name))
 
@@ -209,12 +209,31 @@ def run_menu(runs: Sequence[Run]) -> ipywidgets.Dropdown:
 
 def run_boxes(runs: Sequence[Run], ticked: int) -> dict[str, ipywidgets.Checkbox]:
     """Make a box for each run, the first of them ticked."""
-    return {
-        run.name: ipywidgets.Checkbox(
-            place < ticked, description=run.name, indent=False, tooltip=run.title
-        )
-        for place, run in enumerate(_some(runs))
-    }
+    return of_runs(
+        {
+            run.name: ipywidgets.Checkbox(
+                place < ticked, description=_plain(run.name), indent=False, tooltip=_title(run)
+            )
+            for place, run in enumerate(_some(runs))
+        }
+    )
+
+
+def of_runs(values: dict[str, Any]) -> dict[str, Any]:
+    """Name what belongs to a run so that no run's name is that of another control or place."""
+    return {f"run {name}": value for name, value in values.items()}
+
+
+def _plain(name: str) -> str:
+    """Write a name so that JupyterLab, which looks for formulas there, finds none."""
+    return name.translate(str.maketrans("$\\", "＄＼"))  # of full width
+
+
+def _title(run: Run) -> str:
+    try:
+        return run.title
+    except ValueError as error:
+        return str(error)
 
 
 def _some(runs: Sequence[Run]) -> Sequence[Run]:

@@ -1,7 +1,7 @@
 """Thousands of faults, each by lot: ``python benchmarks/faults.py``.
 
-Every kind of `tests/faults.py` is tried as often as it says there. What came of each try is kept in
-``build/faults.csv``: started again, it goes on where it was. In the end ``benchmarks/faults.md`` is written.
+Every kind is tried as often as it says. What came of each try is kept in ``build/faults.csv``: started again,
+it goes on where it was. In the end ``benchmarks/faults.md`` is written.
 """
 
 import argparse
@@ -15,8 +15,13 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 
 import faults
+import faults_files
+import faults_runs
 
 from speculo import files
+
+KINDS = faults_files.KINDS | faults_runs.KINDS
+"""Each kind by its name."""
 
 KEPT = files.PROJECT / "build" / "faults.csv"
 TABLE = Path(__file__).with_suffix(".md")
@@ -26,7 +31,7 @@ COLUMNS = (faults.RIGHT, faults.NAMED, faults.SILENT, faults.HANG, faults.RAW)
 def tries(kind: str, numbers: list[int], results: multiprocessing.SimpleQueue) -> None:
     """Make some tries, in a process of their own: some faults could end it."""
     for number in numbers:
-        results.put((number, faults.attempt(kind, number)))
+        results.put((number, faults.attempt(KINDS[kind], number)))
 
 
 def run(kind: str, numbers: list[int], keep: csv.writer) -> None:
@@ -37,7 +42,7 @@ def run(kind: str, numbers: list[int], keep: csv.writer) -> None:
         process = context.Process(target=tries, args=(kind, numbers, results))
         process.start()
         last = time.monotonic()
-        while numbers and time.monotonic() - last < faults.KINDS[kind].seconds + 60:
+        while numbers and time.monotonic() - last < KINDS[kind].seconds + 60:
             if results.empty():
                 if not process.is_alive() and results.empty():
                     break
@@ -60,7 +65,7 @@ def table(rows: list[tuple[str, str, str]]) -> str:
         "| Kind | Tries | " + " | ".join(COLUMNS) + " |",
         "|---|---:|" + "---:|" * len(COLUMNS),
     ]
-    for kind in faults.KINDS:
+    for kind in KINDS:
         found = Counter(outcome.partition(":")[0] for each, _, outcome in rows if each == kind)
         counts = " | ".join(f"{found[column]:,}" for column in COLUMNS)
         lines.append(f"| {kind} | {found.total():,} | {counts} |")
@@ -79,10 +84,10 @@ def main() -> None:
     """Make the tries that are left, and write the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--share", type=float, default=1.0, help="of the tries of each kind")
-    parser.add_argument("--kind", choices=faults.KINDS, help="this one alone")
+    parser.add_argument("--kind", choices=KINDS, help="this one alone")
     wanted = parser.parse_args()
     KEPT.parent.mkdir(exist_ok=True)
-    for kind, (_, count, _) in faults.KINDS.items():
+    for kind, (_, count, _) in KINDS.items():
         if wanted.kind not in (None, kind):
             continue
         done = {int(number) for each, number, _ in read() if each == kind}

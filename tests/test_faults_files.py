@@ -2,13 +2,17 @@
 
 import errno
 import os
+import warnings
 import zipfile
 from pathlib import Path
 
 import faults
+import faults_files
+import faults_runs
 import numpy as np
 import pytest
 import trees
+from faults_files import ODD
 
 import speculo
 from speculo import cache, files, runs
@@ -18,7 +22,9 @@ from speculo.sources.heads import asset
 
 ARRAYS = {"a": np.arange(1000.0), "names": np.array(["anna", "ben"])}
 
-# How many tries of each kind are made here; the others are `faults.KINDS[kind].tries` in the long version.
+KINDS = faults_files.KINDS | faults_runs.KINDS
+
+# How many tries of each kind are made here; the long version makes `Kind.tries`.
 TRIES = {
     "a photo, damaged": 120,
     "the cache, damaged": 40,
@@ -42,7 +48,7 @@ TRIES = {
 def test_a_fault_is_mended_or_named(kind):
     if kind == "a full disk" and not faults.can_mount():
         pytest.skip("only root can make a small disk, on Linux")
-    results = {number: faults.attempt(kind, number) for number in range(TRIES[kind])}
+    results = {number: faults.attempt(KINDS[kind], number) for number in range(TRIES[kind])}
     bad = {n: what for n, what in results.items() if what not in (faults.RIGHT, faults.NAMED)}
     assert not bad
 
@@ -74,7 +80,7 @@ def test_a_header_that_lies_is_found_though_its_checksum_is_right(header, words,
         files.read_arrays(npz(tmp_path / "it.npz", header, bytes(32)))
 
 
-@pytest.mark.parametrize("what", [*faults.ODD, "encrypted"])
+@pytest.mark.parametrize("what", [*ODD, "encrypted"])
 def test_what_is_no_file_of_arrays_is_named(what, tmp_path):
     path = tmp_path / "it.npz"
     if what == "encrypted":
@@ -83,7 +89,7 @@ def test_what_is_no_file_of_arrays_is_named(what, tmp_path):
         content[content.index(b"PK\x01\x02") + 8] |= 1
         path.write_bytes(content)
     else:
-        faults.ODD[what](path)
+        ODD[what](path)
     expected = FileNotFoundError if what == "a link to nothing" else ValueError
     with pytest.raises(expected, match="it.npz"):
         files.read_arrays(path)
@@ -218,7 +224,7 @@ def test_a_damaged_cache_is_named_and_made_anew(field, how, mine, home):
         UserWarning, match=f"build/cache/.*{'' if field == 'checksums' else field}.* is damaged"
     ):
         assert np.array_equal(speculo.load(f"folder:{mine}").images, before)
-    with faults.warnings.catch_warnings(action="error"):
+    with warnings.catch_warnings(action="error"):
         speculo.load(f"folder:{mine}")
 
 

@@ -238,7 +238,7 @@ def test_large_photos_are_decoded_one_at_a_time(tmp_path, monkeypatch):
     for number in range(40):
         trees.save(FACE, tmp_path / f"{number}.png")
     monkeypatch.setattr("PIL.PngImagePlugin.PngImageFile.load", slow, raising=False)
-    monkeypatch.setattr(images, "cores", lambda: 3)
+    monkeypatch.setattr("speculo.cpu.cores", lambda: 3)
     arguments = tmp_path, [f"{number}.png" for number in range(40)], 32, [None] * 40
     images.read_all(*arguments)
     assert max(most) > 1

@@ -9,7 +9,8 @@ import joblib
 import numpy as np
 import pytest
 import trees
-from faults import ODD, quiet, same
+from faults import quiet, same
+from faults_files import ODD
 from scipy.io import savemat
 
 import speculo

@@ -102,8 +102,10 @@ def main() -> None:
             print(f"{kind}, try {number}: {outcome}")
     text = (
         "# Faults\n\nMade by `python benchmarks/faults.py`. Each try breaks something by lot, and the "
-        "same number is always the same fault. Right: all was read, or made anew, to the byte. Named "
-        "error: one that says which file, and what to do.\n\n" + table(rows) + "\n"
+        "same number is always the same fault. Right: all was read, or made anew, to the byte; of a damaged photo, "
+        "whose pixels have no checksum, that it was read. Named error: one that says which file it is.\n\n"
+        + table(rows)
+        + "\n"
     )
     files.write_text(TABLE, text)
 

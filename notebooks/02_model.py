@@ -26,7 +26,7 @@ speculo.chapter.begin()
 
 import numpy as np
 
-from speculo import card, evaluation, files, model, pairs, plots, runs
+from speculo import card, diagnosis, evaluation, files, model, pairs, plots, runs
 from speculo.backend import keras  # Keras, without its backend's notes on itself
 from speculo.model import V8
 
@@ -151,7 +151,7 @@ plots.output_range(targets, untrained)
 # %%
 latents = model.forward(model.encoder(network), faces.images[:400]).astype(np.float64)
 values = np.linalg.svd(latents - latents.mean(axis=0), compute_uv=False)
-rank = int(np.sum(values > values[0] * 1e-5))
+rank = diagnosis.rank(values)
 print(f"{latents.shape[1]} numbers in a fingerprint, {len(latents)} faces, rank {rank}")
 plots.singular_values(values[:128], rank=rank)
 

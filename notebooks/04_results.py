@@ -12,7 +12,7 @@
 # In this notebook we judge the trained v8 on people whom it has never seen, beside predictors that
 # need no network at all.
 #
-# If chapter 03 has not run yet, the second cell says so.
+# If chapter 03 has not run yet, the second cell says so. Take the parameters that it was run with.
 
 # %% tags=["parameters"]
 dataset = "orl"  # the faces, by name; chapter 01 lists the names
@@ -27,14 +27,13 @@ import speculo
 
 speculo.chapter.begin()
 
-from speculo import card, evaluation, files, model, pairs, plots, runs
+from speculo import card, diagnosis, evaluation, files, model, pairs, plots, runs
 
 faces = speculo.load(dataset, people=people, crop=crop)
 split = pairs.split(faces, seed=seed)
-trained = runs.open(
-    run
-    or runs.default_name(model.named(architecture), faces.name, people=people, crop=crop, seed=seed)
-)
+config = model.named(architecture)
+name = run or runs.default_name(config, faces.name, people=people, crop=crop, seed=seed)
+trained = runs.open(name)
 trained.require(split)
 name = trained.config.name
 outputs = evaluation.predict(trained.model(), split.test)
@@ -146,7 +145,7 @@ speculo.chapter.table(errors, {"MSE": "{:.4f}", "front's mean grey": "{:.2f}"})
 
 # %%
 targets = split.test.batch()[1]
-drawn_spread, target_spread = float(outputs.std(axis=0).mean()), float(targets.std(axis=0).mean())
+drawn_spread, target_spread = diagnosis.spread(outputs), diagnosis.spread(targets)
 print(f"Spread of the drawings {drawn_spread:.4f}, of the targets {target_spread:.4f}")
 notes = []
 if target_spread > 1e-6:  # one person alone has no spread

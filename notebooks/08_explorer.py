@@ -18,6 +18,9 @@
 #
 # Below each explorer is a figure of the same content. It shows what the sliders showed when its
 # cell was run: run the cell again after you have moved them, and you have that picture.
+#
+# The parameter `run` names the run to show first. Without a name it is the small model that the
+# book brings along. The drawn people (`heads_people`) fit the baselines of the turned head.
 
 # %% tags=["parameters"]
 dataset = "orl"  # the faces, by name; chapter 01 lists the names

@@ -32,8 +32,8 @@ from speculo import card, diagnosis, evaluation, files, model, pairs, plots, run
 faces = speculo.load(dataset, people=people, crop=crop)
 split = pairs.split(faces, seed=seed)
 config = model.named(architecture)
-name = run or runs.default_name(config, faces.name, people=people, crop=crop, seed=seed)
-trained = runs.open(name)
+own = runs.default_name(config, faces.name, people=people, crop=crop, seed=seed)
+trained = runs.open(run or own)
 trained.require(split)
 name = trained.config.name
 outputs = evaluation.predict(trained.model(), split.test)

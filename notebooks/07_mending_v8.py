@@ -39,6 +39,7 @@ from speculo import (
     ablation,
     augmentation,
     benchmark,
+    diagnosis,
     evaluation,
     model,
     pairs,
@@ -115,15 +116,15 @@ plots.ablation(summary, {label: levels[name] for label, name in shown.items()})
 
 # %%
 errors = summary["MSE"]
-whole = errors[ablation.ALL]
-needed = (errors["without"] - whole).sort_values(ascending=False)
+all_changes = errors[ablation.ALL]
+needed = (errors["without"] - all_changes).sort_values(ascending=False)
 noise = summary["± over seeds"].median()
 plain = [evaluation.mse(each.test.batch()[1], 0.5) for each in ablation.folds().values()]
-print(f"v8 as published {errors['none'].item():.4f}, with all changes {whole:.4f}")
+print(f"v8 as published {errors['none'].item():.4f}, with all changes {all_changes:.4f}")
 print(f"A picture of 0.5 everywhere {np.mean(plain):.4f}")
 print(f"Mirrored ridge {levels['ridge, mirrored too']:.4f}; spread over seeds {noise:.5f}")
 print("Needed, by more than twice that spread:")
-print(needed[needed > 2 * noise].to_string(float_format="{:+.4f}".format))
+print(needed[diagnosis.beyond_seeds(needed, noise)].to_string(float_format="{:+.4f}".format))
 
 # %% [markdown]
 # So narrow, and after so few steps, v8 as published draws plain grey: all of its last ReLU is shut.
@@ -209,7 +210,7 @@ plots.drawings(split.test, {"prediction": drawn[config.name]}, 20, title=trained
 
 # %%
 targets = split.test.batch()[1]
-spread = drawn[config.name].std(axis=0).mean() / max(targets.std(axis=0).mean(), 1e-9)
+spread = diagnosis.spread(drawn[config.name]) / max(diagnosis.spread(targets), 1e-9)
 print(f"The drawings differ {spread:.0%} as much as the people do")
 
 # %% [markdown]
@@ -346,5 +347,5 @@ figure
     "line": round(float(table.loc[line.name, "MSE"]), 5),
     "ridge_mirrored": round(float(table.loc["ridge, mirrored too", "MSE"]), 5),
     "input_itself": round(float(table.loc["input itself", "MSE"]), 5),
-    "cv_mended": round(float(whole), 5),
+    "cv_mended": round(float(all_changes), 5),
 }

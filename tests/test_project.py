@@ -78,6 +78,7 @@ def test_a_parameter_is_one_line_and_means_the_same_in_every_chapter():
         ]
         for line in cell.source.splitlines():
             name, comment = re.fullmatch(r"(\w+) = \S+  # (\S.*)", line).groups()
+            assert len(line) <= 100, line
             assert comments.setdefault(name, comment) == comment, f"{each.name}: {name}"
 
 

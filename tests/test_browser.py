@@ -3,6 +3,7 @@
 Screenshots are kept in ``build/screenshots`` of the checkout.
 """
 
+import base64
 import io
 import json
 import os
@@ -17,6 +18,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -28,7 +30,7 @@ from conftest import ROOT
 from PIL import Image
 
 import speculo
-from speculo import book, pairs, runs, training
+from speculo import book, images, pairs, runs, training
 from speculo.model import Config
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
@@ -107,6 +109,10 @@ def server(notebooks, small_home, tmp_path_factory) -> Iterator[tuple[str, str]]
     (settings / "notification.jupyterlab-settings").write_text(
         json.dumps({"fetchNews": "false", "checkForUpdates": False})
     )
+    # What a reader's photo must stand: that the state of all widgets is saved with a notebook.
+    manager = private / "settings" / "@jupyter-widgets" / "jupyterlab-manager"
+    manager.mkdir(parents=True)
+    (manager / "plugin.jupyterlab-settings").write_text(json.dumps({"saveState": True}))
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -414,18 +420,82 @@ def test_photos_and_what_is_none_are_taken_or_named(explorer, tmp_path, orl):
         upload(yours, tmp_path / name)
 
     before = picture(yours, "input")
-    problem = yours.locator(".speculo-problem")
+    said, wrong = yours.get_by_role("status"), yours.locator(".speculo-wrong")
     choose("notes.png")
-    until(lambda: "notes.png: not a picture" in problem.inner_text(), "one line on a text file")
+    until(lambda: "notes.png: not a picture" in wrong.inner_text(), "one line on a text file")
     explorer.keep("upload-of-a-text")
     choose("large.png")
-    until(lambda: "10000 x 10000 pixels" in problem.inner_text(), "one line on a huge image")
+    until(lambda: "10000 x 10000 pixels" in wrong.inner_text(), "one line on a huge image")
     assert np.abs(picture(yours, "input") - before).max() <= 1, "the last good photo stays"
     choose("face.jpg")
-    until(lambda: "Shown: face.jpg" in yours.inner_text(), "the photo")
-    assert problem.inner_text().strip() == ""
-    assert np.abs(picture(yours, "input") - before).mean() > 1
+    until(lambda: said.inner_text().startswith("Shown: face.jpg"), "the photo")
+    assert not wrong.count()
+    until(lambda: np.abs(picture(yours, "input") - before).mean() > 1, "another picture")
     explorer.keep("upload-of-a-photo")
+
+
+def test_a_photo_that_was_chosen_is_not_saved_with_the_widgets(explorer, notebooks, tmp_path, orl):
+    yours, notebook = part(explorer, "Your photo"), notebooks / f"{EXPLORER}.ipynb"
+    Image.fromarray(orl.images[300]).resize((300, 340)).save(tmp_path / "mum and me.png")
+    content = (tmp_path / "mum and me.png").read_bytes()
+    upload(yours, tmp_path / "mum and me.png")
+    until(lambda: "Shown: mum and me.png" in yours.inner_text(), "the photo")
+    yours.locator("select").nth(2).select_option("the whole photo")
+    until(lambda: "No face" not in yours.locator(".widget-html").nth(3).inner_text(), "the crop")
+    nearest = yours.locator(".speculo-face").nth(3).inner_text().strip()
+    explorer.page.keyboard.press("Control+s")
+
+    def saved() -> dict:
+        with suppress(ValueError):  # while it is being written
+            metadata = json.loads(notebook.read_text(encoding="utf-8"))["metadata"]
+            return metadata.get("widgets", {"": {}}).popitem()[1].get("state", {})
+        return {}
+
+    until(lambda: nearest in json.dumps(saved()), "the state of the widgets")
+    state, text = saved(), notebook.read_text(encoding="utf-8")
+    assert "mum and me" not in text and base64.b64encode(content)[:200].decode() not in text
+    buffers = [each["data"] for one in state.values() for each in one.get("buffers", ())]
+    pictures = [Image.open(io.BytesIO(base64.b64decode(data))) for data in buffers]
+    assert pictures and max(max(each.size) for each in pictures) < 300, "no photo, faces only"
+    crop = images.cut(images.read_whole(content, 640), (0, 0, 300, 340), 32).astype(int)
+    shown = [np.asarray(each.convert("L")) for each in pictures if each.size == (32, 32)]
+    assert min(np.abs(crop - each).mean() for each in shown) > 1
+
+
+HOSTILE = r"""
+from dataclasses import replace
+import shutil, tempfile, ipywidgets
+from pathlib import Path
+from speculo import pairs
+from speculo.runs import Run
+bad = r"z<img src=x onerror='document.title=1'>$\frac{a}{b}$"
+mine = Run(Path(tempfile.mkdtemp()) / bad)
+shutil.copytree(runs.open("my-own").path, mine.path)
+people = replace(faces, name=bad, names=tuple(f"{bad}{name}" for name in faces.names))
+named = {bad: pairs.split(people)}
+kinds = (widgets.predictions, widgets.epochs, widgets.between, widgets.compare)
+ipywidgets.VBox([widgets.turn([mine], sets[rendered.name]), *(kind([mine], named) for kind in kinds)])
+"""
+
+
+def test_a_name_is_text_in_the_browser_too(explorer):
+    page = explorer.page
+    title, cells = page.title(), page.locator(".jp-NotebookPanel:not(.lm-mod-hidden) .jp-Cell")
+    cells.last.scroll_into_view_if_needed()
+    cells.last.locator(".cm-content").click()
+    page.keyboard.press("Escape")
+    page.keyboard.press("b")
+    page.keyboard.press("Enter")
+    page.keyboard.insert_text(HOSTILE.strip())
+    page.keyboard.press("Shift+Enter")
+    made = page.locator(".jp-OutputArea .speculo")
+    until(lambda: made.count() == 11, "five more explorers", 60)
+    for number in range(6, 11):
+        made.nth(number).scroll_into_view_if_needed()
+    until(lambda: "z<img src=x" in made.nth(10).inner_text(), "the name as text")
+    assert not page.locator("img[src='x']").count() and not page.locator("mjx-container").count()
+    assert page.title() == title
+    explorer.keep("hostile-names")
 
 
 def test_a_photo_of_many_megabytes_arrives(explorer, tmp_path):

@@ -1,12 +1,14 @@
 import asyncio
+import base64
 import io
+import json
 import re
 import time
-from datetime import datetime
 
 import ipywidgets
 import numpy as np
 import pytest
+from ipywidgets.embed import dependency_state
 from matplotlib.figure import Figure
 from PIL import Image
 
@@ -116,7 +118,7 @@ def test_every_explorer_opens_and_every_control_can_be_moved(kind, finished, set
     assert isinstance(explorer, ipywidgets.VBox)
     assert isinstance(explorer.figure(), Figure)
     for name, control in explorer.controls.items():
-        assert control.tooltip, f"{name} has no tooltip"
+        assert name == "upload" or control.tooltip, f"{name} has no tooltip"
         if isinstance(control, ipywidgets.Checkbox):
             values = (not control.value, control.value)
         elif isinstance(control, ipywidgets.Dropdown | ipywidgets.SelectionSlider):
@@ -241,10 +243,8 @@ def test_the_way_between_two_people_follows_its_sliders(finished, sets):
 
 
 def upload(explorer, name: str, content: bytes) -> None:
-    explorer.controls["upload"].value = (
-        {"name": name, "type": "", "size": len(content), "content": memoryview(content),
-         "last_modified": datetime(2024, 1, 1)},
-    )  # fmt: skip
+    """Send what the browser sends when a file is chosen."""
+    explorer.controls["upload"]._handle_custom_msg({"name": name}, [memoryview(content)])
 
 
 def encoded(picture: np.ndarray, kind: str = "PNG", **options) -> bytes:
@@ -255,7 +255,7 @@ def encoded(picture: np.ndarray, kind: str = "PNG", **options) -> bytes:
 
 def test_what_is_no_photo_gets_one_line_and_the_last_photo_stays(finished, sets, orl):
     explorer = widgets.photo(finished, sets, orl.images[0])
-    before = explorer.shown["crop"].image.value
+    before, button = explorer.shown["crop"].image.value, explorer.controls["upload"]
     large = encoded(np.zeros((10_000, 10_000), np.uint8))
     for name, content, why in (
         ("notes.png", b"no picture at all", "not a picture"),
@@ -264,12 +264,69 @@ def test_what_is_no_photo_gets_one_line_and_the_last_photo_stays(finished, sets,
         ("<b>.png", encoded(orl.images[1])[:200], ""),
     ):
         upload(explorer, name, content)
-        problem = explorer.problem.value
-        assert why in problem and "\n" not in problem and "<b>" not in problem
-        assert problem
+        message, _ = button._last
+        assert message["wrong"] and message["words"].startswith(f"{name}: ") and why in button.said
+        assert button.said.endswith("Still shown: the sample")
         assert explorer.shown["crop"].image.value == before
     upload(explorer, "good.png", encoded(orl.images[1]))
-    assert explorer.problem.value == "" and "good.png" in explorer.shown["note"].value
+    assert button.said.startswith("Shown: good.png.") and not button._last[0]["wrong"]
+    assert explorer.shown["crop"].image.value != before and explorer.problem.value == ""
+
+
+def test_a_photo_without_a_face_says_so_first(finished, sets):
+    explorer = widgets.photo(finished, sets, np.zeros((40, 30), np.uint8))
+    wall = np.random.default_rng(0).integers(0, 255, (120, 90), dtype=np.uint8)
+    upload(explorer, "wall.png", encoded(wall))
+    assert explorer.controls["upload"].said == "Shown: wall.png. No face was found in it."
+    assert explorer.shown["note"].value.startswith("No face was found in the photo: all of it")
+    rows = list(explorer.children)
+    (near,) = [row for row in rows if explorer.shown["near 0"] in getattr(row, "children", ())]
+    assert rows.index(explorer.shown["note"]) < rows.index(near)
+    explorer.controls["crop"].value = "whole"
+    assert "No face" not in explorer.shown["note"].value
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 1000), (1000, 1), (5000, 3), (20, 30)])
+def test_a_photo_of_any_shape_is_shown(shape, finished, sets):
+    explorer = widgets.photo(finished, sets, np.zeros((40, 30), np.uint8))
+    upload(explorer, "odd.png", encoded(np.full(shape, 90, np.uint8)))
+    for crop in ("auto", "whole", "hand"):
+        explorer.controls["crop"].value = crop
+        assert explorer.problem.value == ""
+    assert isinstance(explorer.figure(), Figure)
+
+
+def test_what_a_reader_chooses_is_in_no_state_that_a_notebook_could_keep(finished, sets, orl):
+    explorer = widgets.photo(finished, {"few": sets["few"]}, orl.images[0])
+    photo = np.asarray(Image.fromarray(orl.images[300]).resize((200, 240)))
+    content = encoded(photo)
+    upload(explorer, "mum and me.png", content)
+    explorer.controls["crop"].value = "hand"
+    explorer.controls["left"].value = 3
+    upload(explorer, "no photo of me.png", content[:400])
+    assert explorer.controls["upload"].said.startswith("no photo of me.png: ")
+    state = ipywidgets.Widget.get_manager_state()
+    state["embedded"] = dependency_state(explorer)
+    texts = json.dumps(state, default=lambda value: base64.b64encode(value).decode())
+    assert "mum and me" not in texts and "photo of me" not in texts
+    private = [explorer.shown[name].image.value for name in ("photo", "crop", "prediction")]
+    for hidden in (content, content[:400], *private):
+        assert hidden and base64.b64encode(hidden).decode() not in texts
+    pictures = [base64.b64decode(data) for data in re.findall(r'"data": "(iVBOR.+?)"', texts)]
+    faces = [np.asarray(Image.open(io.BytesIO(picture))) for picture in pictures]
+    known = {face.tobytes() for face in sets["few"].test.faces.images}
+    near = [face for face in faces if face.shape == (32, 32) and face.tobytes() in known]
+    assert len(near) >= 4, "those of the set are there"
+
+
+def test_what_is_shown_is_sent_to_each_view_that_opens(finished, sets, orl, monkeypatch):
+    explorer = widgets.photo(finished, sets, orl.images[0])
+    picture, sent = explorer.shown["crop"].image, []
+    monkeypatch.setattr(picture, "send", lambda *message: sent.append(message))
+    picture._handle_custom_msg({}, [])
+    explorer.controls["crop"].value = "whole"
+    assert [buffers for _, buffers in sent] == [[sent[0][1][0]], [picture.value]]
+    assert shows(explorer.shown["crop"], orl.images[0])
 
 
 def test_a_photo_follows_its_controls(finished, sets, orl):

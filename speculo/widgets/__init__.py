@@ -22,6 +22,7 @@ from speculo.predictor import DIRECTIONS
 from speculo.runs import Run
 from speculo.sources import heads
 from speculo.widgets.live import Explorer
+from speculo.widgets.private import Upload
 from speculo.widgets.shown import (
     Face,
     Strip,
@@ -224,12 +225,6 @@ def photo(runs: Sequence[Run], sets: dict[str, Split], sample: np.ndarray) -> Ex
     Until one is chosen it is the `sample`, uint8 (height, width). The nearest people are looked
     for among all photos of a set, train and test.
     """
-    upload = ipywidgets.FileUpload(
-        accept="image/*",
-        description="Choose a photo",
-        tooltip="It stays on this machine",
-        layout=ipywidgets.Layout(width="190px"),
-    )
     crop = menu("crop", CROPS, "What to take of the photo")
     hand = {
         "left": slider("left, %", 20, 0, 100, "Left edge of the crop, in percent of the width"),
@@ -237,33 +232,28 @@ def photo(runs: Sequence[Run], sets: dict[str, Split], sample: np.ndarray) -> Ex
         "size": slider("size, %", 60, 5, 100, "Side of the crop, in percent of the shorter side"),
     }
     captions = {"photo": "photo with its crop", "crop": "input", "prediction": "prediction"}
-    faces = {name: Face(caption) for name, caption in captions.items()}
+    faces = {name: Face(caption, private=True) for name, caption in captions.items()}
     faces["photo"].add_class("speculo-photo")
     near = {f"near {place}": Face() for place in range(NEIGHBOURS)}
     note = ipywidgets.HTML()
-    photo, problem = Photo("the sample", sample, detector.find(sample)), ""
+    photo = Photo("the sample", sample, detector.find(sample))
 
-    def read(*_: object) -> None:
-        nonlocal photo, problem
-        for file in upload.value:
-            try:
-                photo = explored.read_photo(file["name"], bytes(file["content"]))
-            except ValueError as error:
-                problem = f"{file['name']}: {error}. Still shown: {photo.name}"
-            else:
-                crop.value = "auto"
-
-    upload.observe(read, "value")
+    def receive(name: str, content: bytes) -> None:
+        nonlocal photo
+        try:
+            photo = explored.read_photo(name, content)
+        except ValueError as error:
+            upload.say(f"{name}: {error}. Still shown: {photo.name}", wrong=True)
+            return
+        upload.say(f"Shown: {name}." + ("" if photo.face else " No face was found in it."))
+        crop.value = "auto"
+        explorer.changed()
 
     def ask(
-        _: tuple, run: Run, dataset: str, crop: str, left: int, top: int, size: int, metric: str
+        run: Run, dataset: str, crop: str, left: int, top: int, size: int, metric: str
     ) -> explored.LookedUp:
-        nonlocal problem
         for each in hand.values():
             each.disabled = crop != "hand"
-        if problem:
-            said, problem = problem, ""
-            raise ValueError(said)
         chosen = (left, top, size) if crop == "hand" else crop
         return explored.look_up(run, sets[dataset], photo, chosen, metric)
 
@@ -272,19 +262,21 @@ def photo(runs: Sequence[Run], sets: dict[str, Split], sample: np.ndarray) -> Ex
         fill(faces, dict(zip(faces, pictures, strict=True)))
         pictures = dict(zip(near, now.neighbours.values(), strict=False))
         fill(near, pictures, dict(zip(near, now.neighbours, strict=False)))
-        note.value = text(f"Shown: {now.photo.name}. {now.title}.") + (
-            " No face was found in it: the whole photo is taken." if now.missed else ""
-        )
+        missed = "No face was found in the photo: all of it is taken. " if now.missed else ""
+        note.value = text(f"{missed}{now.title}.")
 
     def figure(now: explored.LookedUp) -> Figure:
         return plots.explored_photo(
             now.photo.whole, now.box, now.panels, now.neighbours, title=now.title
         )
 
+    upload = Upload(receive)
     controls = {"upload": upload, "run": run_menu(runs), "dataset": set_menu(sets), "crop": crop}
     controls |= hand | {"metric": menu("distance", sorted(METRICS), "Between two fingerprints")}
     says = ipywidgets.HTML("Nearest people, with the distance of the fingerprints:")
-    return Explorer(controls, [faces, {"note": note}, {"says": says}, near], ask, show, figure)
+    rows = [faces, {"note": note}, {"says": says}, near]
+    explorer = Explorer(controls, rows, ask, show, figure)
+    return explorer
 
 
 def compare(runs: Sequence[Run], sets: dict[str, Split]) -> Explorer:

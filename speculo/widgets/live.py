@@ -126,6 +126,10 @@ class Explorer(ipywidgets.VBox):
         """Draw everything anew, at once."""
         self._latest.do()
 
+    def changed(self) -> None:
+        """Draw anew soon: what is to be shown has changed, and no control has."""
+        self._latest.ask()
+
     def figure(self) -> Figure:
         """Draw what is shown now as a figure: where nothing could be, what went wrong."""
         self._latest.finish()

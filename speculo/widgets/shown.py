@@ -15,6 +15,7 @@ from speculo.pairs import Split
 from speculo.plots.explorer import ERROR_COLORS, ERROR_TOP
 from speculo.plots.style import CHOSEN, SERIES
 from speculo.runs import Run
+from speculo.widgets.private import Picture
 
 STYLE = """<style>
 .speculo { max-width: 1000px; overflow: visible; font-family: var(--jp-ui-font-family, sans-serif); }
@@ -24,10 +25,13 @@ STYLE = """<style>
 .speculo .speculo-photo { width: 190px; } .speculo .speculo-photo .widget-image { image-rendering: auto; }
 .speculo .speculo-strip { width: 100%; margin: 0; }
 .speculo .speculo-stale { opacity: 0.45; }
-.speculo .widget-html-content { line-height: 1.35; white-space: normal;
+.speculo .widget-html-content { line-height: 1.35; white-space: normal; overflow-wrap: anywhere;
   color: var(--jp-ui-font-color1, #222); font-size: var(--jp-ui-font-size1, 13px); }
 .speculo .speculo-face .widget-html-content { text-align: center; }
-.speculo .speculo-problem .widget-html-content { color: var(--jp-error-color1, #c62828); }
+.speculo .speculo-problem .widget-html-content, .speculo-wrong { color: var(--jp-error-color1, #c62828); }
+.speculo .speculo-upload { flex: 1 1 100%; color: var(--jp-ui-font-color1, #222); line-height: 20px; overflow-wrap: anywhere; }
+.speculo .speculo-upload button { width: 190px; margin: 2px 8px 2px 0; }
+.speculo img.widget-image { display: block; }
 .speculo-bars { display: grid; grid-template-columns: max-content minmax(40px, 1fr) max-content;
   gap: 1px 8px; align-items: center; max-width: 460px; }
 .speculo-bars i { display: block; height: 9px; background: #3b6ea5; border-radius: 1px; }
@@ -45,10 +49,13 @@ def text(words: str) -> str:
 
 
 class Face(ipywidgets.VBox):
-    """A face, enlarged without smoothing, with a caption below it."""
+    """A face, enlarged without smoothing, with a caption below it.
 
-    def __init__(self, caption: str = "") -> None:
-        self.image = ipywidgets.Image(format="png")
+    One that is `private`, the reader's own, is in no state that a notebook could keep.
+    """
+
+    def __init__(self, caption: str = "", *, private: bool = False) -> None:
+        self.image = Picture() if private else ipywidgets.Image(format="png")
         self.caption = ipywidgets.HTML()
         super().__init__([self.image, self.caption])
         self.add_class("speculo-face")
@@ -112,9 +119,9 @@ def framed(whole: np.ndarray, box: Box) -> np.ndarray:
     small = Image.fromarray(whole).convert("RGB")
     small.thumbnail((320, 320), Image.Resampling.LANCZOS)
     shrunk = small.width / whole.shape[1]
-    edges = [edge * shrunk for edge in box]
-    edges[2:] = [edge - 1 for edge in edges[2:]]
-    ImageDraw.Draw(small).rectangle(edges, outline=CHOSEN, width=3)
+    left, top, right, bottom = (edge * shrunk for edge in box)
+    corners = left, top, max(right - 1, left), max(bottom - 1, top)
+    ImageDraw.Draw(small).rectangle(corners, outline=CHOSEN, width=3)
     return np.asarray(small)
 
 

@@ -13,11 +13,13 @@ from PIL import Image, ImageDraw
 from speculo.images import Box
 from speculo.pairs import Split
 from speculo.plots.explorer import ERROR_COLORS, ERROR_TOP
-from speculo.plots.style import CHOSEN, SERIES
+from speculo.plots.style import CHOSEN, ENCODER, LATENT, SERIES
 from speculo.runs import Run
 from speculo.widgets.private import Picture
 
-STYLE = """<style>
+STYLE = (
+    f"<style>.speculo {{ --bar: {ENCODER}; --best: {LATENT}; --chosen: {CHOSEN}; }}"
+    + """
 .speculo { max-width: 1000px; overflow: visible; font-family: var(--jp-ui-font-family, sans-serif); }
 .speculo .widget-image { width: 100%; height: auto; object-fit: contain; image-rendering: pixelated;
   background: var(--jp-layout-color2, #eee); border-radius: 2px; }
@@ -34,13 +36,14 @@ STYLE = """<style>
 .speculo img.widget-image { display: block; }
 .speculo-bars { display: grid; grid-template-columns: max-content minmax(40px, 1fr) max-content;
   gap: 1px 8px; align-items: center; max-width: 460px; }
-.speculo-bars i { display: block; height: 9px; background: #3b6ea5; border-radius: 1px; }
-.speculo-bars .best { font-weight: 600; } .speculo-bars i.best { background: #d9822b; }
+.speculo-bars i { display: block; height: 9px; background: var(--bar); border-radius: 1px; }
+.speculo-bars .best { font-weight: 600; } .speculo-bars i.best { background: var(--best); }
 .speculo-curve { width: 100%; max-width: 560px; height: auto; display: block; }
 .speculo-curve text { fill: var(--jp-ui-font-color1, #222); font-size: 11px; }
 .speculo-curve .axis { stroke: var(--jp-border-color1, #bbb); }
-.speculo-curve .cursor { stroke: #e8590c; stroke-width: 2; }
+.speculo-curve .cursor { stroke: var(--chosen); stroke-width: 2; }
 </style>"""
+)
 
 
 def text(words: str) -> str:

@@ -38,6 +38,7 @@ _ROOMS = (
     "predictor",
     "prepared",
     "progress",
+    "recognition",
     "recording",
     "runs",
     "snapshots",

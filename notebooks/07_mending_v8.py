@@ -139,7 +139,7 @@ print(needed[diagnosis.beyond_seeds(needed, noise)].to_string(float_format="{:+.
 # We train the mended model on everybody else, at the width of the parameters.
 
 # %%
-config = model.narrowed(V8_MENDED, divisor) if divisor > 1 else V8_MENDED
+config = model.narrowed(V8_MENDED, divisor) if divisor != 1 else V8_MENDED
 last = f"{faces.name}-last"  # other people are held out than in chapter 03
 trained = runs.at(run or runs.default_name(config, last, people=people, crop=crop, seed=seed))
 recipe = augmentation.MENDED

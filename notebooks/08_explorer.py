@@ -128,6 +128,9 @@ two.figure()
 # Choose a photo of a face from your disk. It goes to the Python process that runs this notebook and
 # no further. The face is found by itself, or you set the crop by hand.
 #
+# The photo is not saved with the notebook. A figure that you draw of it is saved as any figure is:
+# clear the output of that cell before you pass the notebook on.
+#
 # The neighbours are the people of the set whose fingerprints lie nearest. They look like the photo
 # to the model, which is no proof of anything: **nearest is not the same person**.
 

@@ -18,7 +18,7 @@ from typing import NamedTuple
 import pandas as pd
 
 import speculo
-from speculo import augmentation, faces, files, model, pairs, runs, training
+from speculo import augmentation, checks, faces, files, model, pairs, runs, training
 from speculo.augmentation import Recipe
 from speculo.model import Config
 from speculo.pairs import Split
@@ -144,10 +144,11 @@ def record(
         The whole table, with `COLUMNS`.
     """
     table = pd.read_csv(path) if path.is_file() else pd.DataFrame(columns=COLUMNS)
+    done = set(table[COLUMNS[:6]].itertuples(index=False, name=None))
     for held_out, split in splits.items():  # the outer loop: folds become complete one by one
         for (kind, change), variant in variants.items():
             key = (kind, change, divisor, epochs, held_out, seed)
-            if list(key) in table[COLUMNS[:6]].to_numpy().tolist():
+            if key in done:
                 continue
             begin = time.perf_counter()
             narrow = Variant(model.narrowed(variant.config, divisor), variant.recipe)
@@ -207,6 +208,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=1, help="how many (default: 1)")
     parser.add_argument("--final", action="store_true", help="people 33 to 40: v8 and all changes")
     options = parser.parse_args()
+    checks.whole_number("--seeds", options.seeds)
     found = variants()
     if options.final:
         found = {key: found[key] for key in (("none", PUBLISHED), ALL)}

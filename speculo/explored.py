@@ -115,6 +115,8 @@ def epoch(run: Run, splits: tuple[Split, ...], number: int) -> Epoch:
 def _course(run: Run, when: tuple[int, ...], splits: tuple[Split, ...]) -> Course:
     with predictor.heard() as problems:
         split = next((each for each in splits if run.matches(each)), None)
+        if not run.epochs:
+            raise ValueError(f"{run.path} has no epoch in its log")
         return Course(run.title, run.history, snapshots.read(run), split, problems)
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from speculo import checks
 from speculo.backend import keras
 from speculo.layers import Line, PixelBias, logit
 from speculo.pairs import as_input
@@ -151,6 +152,7 @@ def named(name: str) -> Config:
     ValueError
         If there is none: the message lists those that there are.
     """
+    checks.instance("architecture", name, str)
     whole, divisor = re.fullmatch(r"(.*?)(?:-(\d+)th)?", name).groups()
     if whole not in ARCHITECTURES:
         raise ValueError(
@@ -174,7 +176,8 @@ def narrowed(config: Config, divisor: int) -> Config:
     ValueError
         If they cannot be divided without remainder.
     """
-    if divisor < 1 or any(n % divisor for n in (*config.filters, config.latent_size)):
+    checks.whole_number("divisor", divisor)
+    if any(n % divisor for n in (*config.filters, config.latent_size)):
         raise ValueError(
             f"divisor is {divisor}, expected one that divides {config.filters} "
             f"and {config.latent_size}"
@@ -200,8 +203,7 @@ def build(config: Config, *, precision: str = "float32", seed: int | None = None
         A Keras dtype policy: ``"float32"``, ``"mixed_bfloat16"`` or
         ``"mixed_float16"``. Weights and output are float32 in each.
     seed : int, optional
-        Seed of the first weights. It sets the global seeds of Python, NumPy
-        and the Keras backend.
+        Of the first weights. It sets the global seeds of Python, NumPy and Keras.
 
     Returns
     -------
@@ -210,7 +212,7 @@ def build(config: Config, *, precision: str = "float32", seed: int | None = None
         shape. Layer names are the card's.
     """
     if seed is not None:
-        keras.utils.set_random_seed(seed)
+        keras.utils.set_random_seed(checks.seed("seed", seed))
     number = _numbers(config)
     inputs = keras.Input(config.input_shape, name="input")
     latent = _encode(inputs, config, number, precision)
@@ -366,6 +368,8 @@ def forward(
     """
     several = [inputs] if isinstance(inputs, np.ndarray) else inputs
     outputs = []
+    if not len(several[0]):
+        raise ValueError("inputs are empty, expected one or more")
     for start in range(0, len(several[0]), batch_size):
         batch = [each[start : start + batch_size] for each in several]
         batch = [as_input(each) if each.dtype == np.uint8 else each for each in batch]
@@ -377,9 +381,8 @@ def forward(
 def multiplications(model: keras.Model) -> dict[str, int]:
     """Count the multiply-adds of each layer for one image, forward.
 
-    Convolutions, dense layers and lines only; the rest is element-wise. Training
-    costs three times as much (forward, gradient of the inputs, gradient of
-    the weights), and a multiply-add is two floating-point operations.
+    Convolutions, dense layers and lines only; the rest is element-wise. Training costs
+    three times as much. A multiply-add is two floating-point operations.
 
     Returns
     -------
@@ -420,9 +423,8 @@ def _halves(config: Config) -> list[bool]:
 
 def _bottleneck(config: Config) -> tuple[int, int, int]:
     """Shape after the last pooling: 1 x 1 x 64 for the card's models."""
-    step = 2 ** sum(_halves(config))
-    height, width, _ = config.input_shape
-    return height // step, width // step, config.filters[-1]
+    height, width = (side // 2 ** sum(_halves(config)) for side in config.input_shape[:2])
+    return height, width, config.filters[-1]
 
 
 def _numbers(config: Config) -> Callable[[str], str]:

@@ -23,6 +23,7 @@ from speculo import (
     augmentation,
     benchmark,
     card,
+    checks,
     evaluation,
     faces,
     files,
@@ -149,6 +150,8 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=8, help="in all (default: 8)")
     parser.add_argument("--batch-size", type=int, default=64, help="pairs in a step (default: 64)")
     options = parser.parse_args()
+    if options.people is not None:
+        checks.whole_number("--people", options.people, 2)
     same = {"epochs": options.epochs, "batch_size": options.batch_size}
     if options.what == "small":
         kept = small(heads=options.people or HEADS, **same)

@@ -163,6 +163,8 @@ class Run:
     def best_epoch(self) -> int:
         """The epoch, counted from 1, with the lowest validation loss."""
         log = self.history
+        if log.empty:
+            raise ValueError(f"{self.path} has no epoch in its log")
         return int(log["epoch"][log["val_loss"].idxmin()])
 
     @property
@@ -442,9 +444,7 @@ def finished() -> list[Run]:
 
 def _is_whole(run: Run) -> bool:
     try:
-        if not at(run.name) or not run.epochs:
-            raise ValueError(f"{run.path} has no epoch in its log")
-        return bool(run.best_title)
+        return bool(at(run.name) and run.best_title)
     except ValueError as error:
         warnings.warn(f"{error}. {run.path} is left out", stacklevel=3)
         return False

@@ -256,6 +256,12 @@ def test_a_chapter_begins_by_checking_its_parameters_and_shows_tables_as_text(ea
     assert not [cell.source for cell in cells if re.search(r"\.style\b|\.to_html\b", cell.source)]
 
 
+@pytest.mark.parametrize("given", ["0", "7", '""', '"../x"', "True"])
+def test_a_run_is_a_name(given):
+    with pytest.raises(ValueError, match="run is"):
+        check(f"run = {given}\n", "run = None\n")
+
+
 def test_a_parameter_of_the_chapter_is_taken():
     check('dataset = "folder:x"\nepochs = 3\npeople = 5\nPAPERMILL_INPUT_PATH = "x"\n')
     check("epochs = -1\n")  # that it makes no sense is for others to say

@@ -214,10 +214,16 @@ def without_log(run: Run) -> None:
         path.write_bytes(b"")
 
 
+def without_epochs(run: Run) -> None:
+    for path in run.path.glob("history*.csv"):
+        path.unlink()
+
+
 LOST = {
     "No weights can be read": without_weights,
     "run.json is damaged": without_record,
     "history.csv is damaged": without_log,
+    "has no epoch in its log": without_epochs,
 }
 
 
@@ -248,7 +254,7 @@ def test_a_run_that_was_mended_is_opened_again(mine, finished, sets):
     assert made.problem.value == "" and made._answer is not None
 
 
-@pytest.mark.parametrize("lose", (without_record, without_log))
+@pytest.mark.parametrize("lose", (without_record, without_log, without_epochs))
 def test_runs_that_cannot_be_read_are_not_among_the_finished_ones(lose, mine, monkeypatch):
     monkeypatch.setattr(runs, "RECORDED", runs.at("nothing").path)
     shutil.copytree(mine[1].path, mine[1].path.with_name("a copy"))

@@ -18,17 +18,17 @@ export default { render({ model, el }) {
   button.onclick = () => input.click();
   const said = document.createElement("span");
   said.setAttribute("role", "status");
-  input.onchange = async () => {
-    const file = input.files[0];
-    if (!file) return;
-    said.textContent = "Reading the photo";
-    const content = await file.arrayBuffer();
-    input.value = "";
-    model.send({ name: file.name }, undefined, [content]);
-  };
   const say = (message) => {
     said.textContent = message.words;
     said.classList.toggle("speculo-wrong", message.wrong);
+  };
+  input.onchange = async () => {
+    const file = input.files[0];
+    if (!file) return;
+    say({ words: "Reading the photo", wrong: false });
+    const content = await file.arrayBuffer();
+    input.value = "";
+    model.send({ name: file.name }, undefined, [content]);
   };
   el.classList.add("speculo-upload");
   el.append(button, said);

@@ -180,6 +180,12 @@ def alone(path: str | Path) -> Iterator[None]:
         os.close(handle)
 
 
+def move(path: Path, to: Path) -> None:
+    """Give a file another name in its folder, in one step that a power failure does not undo."""
+    os.replace(path, to)
+    _to_disk(to.parent)
+
+
 def sweep(folder: Path) -> None:
     """Take away what killed processes left unfinished in a folder. What is being written stays."""
     names = []

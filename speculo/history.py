@@ -51,7 +51,7 @@ def write(folder: Path, log: pd.DataFrame) -> None:
     """Write the log into a run's folder, and keep the one before."""
     last, previous = (folder / name for name in NAMES)
     if last.is_file():
-        last.replace(previous)
+        files.move(last, previous)
     text = log.to_csv(index=False, na_rep="nan")
     files.write_text(last, f"{text}{SEAL}{zlib.crc32(text.encode()):08x}\n")
 

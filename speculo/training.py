@@ -322,8 +322,8 @@ def _commit_state(run: Run) -> None:
     """Put the state that was written as ``next.npz`` in the place of the last one, which is kept."""
     last = run.path / "last.npz"
     if last.exists():
-        last.replace(run.path / "previous.npz")
-    (run.path / "next.npz").replace(last)
+        files.move(last, run.path / "previous.npz")
+    files.move(run.path / "next.npz", last)
 
 
 def _restore(network: keras.Model, run: Run, logged: int) -> int:

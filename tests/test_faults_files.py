@@ -38,8 +38,8 @@ TRIES = {
     "killed while reading photos": 4,
     "killed while drawing heads": 3,
     "a damaged cache opened by four": 2,
-    "a run's file, damaged": 12,
-    "killed while training": 2,
+    "a run's file, damaged": 6,
+    "killed while training": 1,
     "one run trained by two": 1,
 }
 

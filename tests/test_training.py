@@ -104,7 +104,7 @@ KILLED = textwrap.dedent(
     elif where == "file":
         os.replace = killing(os.replace)
     elif where == "state":
-        type(runs.at(name).path).replace = killing(type(runs.at(name).path).replace)
+        files.move = killing(files.move)
     training.train(config, split, runs.at(name), epochs=4, precision="float32")
     """
 )

@@ -101,7 +101,7 @@ def main() -> None:
         if outcome not in (faults.RIGHT, faults.NAMED):
             print(f"{kind}, try {number}: {outcome}")
     text = (
-        "# Faults\n\nMade by `python benchmarks/faults.py`. Each try breaks something by lot, and the "
+        "# Faults\n\nMade by `python benchmarks/faults.py`. Each try breaks something at random, and the "
         "same number is always the same fault. Right: all was read, or made anew, to the byte; of a damaged photo, "
         "whose pixels have no checksum, that it was read. Named error: one that says which file it is.\n\n"
         + table(rows)

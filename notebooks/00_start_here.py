@@ -103,8 +103,9 @@ display(Markdown(book.contents().replace("](notebooks/", "](")))
 # .venv/bin/papermill notebooks/01_dataset.ipynb build/my_faces.ipynb -p dataset folder:data/my_faces -p crop auto
 # ```
 #
-# Chapters 02 to 04 take the same parameters. The picture `runs/v8-folder-my_faces/img/dataset.png`
-# then shows your people as figure 1.5 shows those of ORL.
+# Chapters 02 to 04 take the same parameters. The picture
+# `runs/v8-folder-my_faces-crop-auto/img/dataset.png` then shows your people as figure 1.5 shows
+# those of ORL.
 #
 # **Ask first.** Photos of people are theirs. You need the consent of everyone in them, and for
 # children that of their parents. The photos, and all that is made of them, stay on your machine:

@@ -77,9 +77,9 @@ training.train(
 live.update(plots.loss(trained.history, title=trained.title if trained.epochs else ""))
 
 # %% [markdown]
-# **Figure 3.1.** The loss on both sides. The test loss jumps in the first epochs: it uses the
-# running averages of batch normalisation, and these follow the weights slowly. A value above the
-# frame is one of those jumps.
+# **Figure 3.1.** The loss on both sides. The test loss jumps now and then: it uses the running
+# averages of batch normalisation, and these follow the weights slowly. A value above the frame is
+# one of those jumps.
 
 # %% [markdown]
 # ## The log

@@ -74,20 +74,19 @@ plots.levels(levels, diagnosis.PUBLISHED)
 
 # %% [markdown]
 # **Figure 5.1.** Errors without any network as bars, and v8's losses as lines. These losses were
-# measured on other faces, so the comparison is rough. Still, a network that is worth its arithmetic
-# should beat the mean front. v8's losses are larger even than the error of the fronts themselves,
-# as far as v8 can draw them, and nearly that of one picture for all. Its plot had no line that
-# could show it.
+# read off the curve that was published with v8, on other faces, so the comparison is rough. Still,
+# a network that is worth its arithmetic should beat the *mean front*. v8's losses lie above the bar
+# *every target, no pixel below 0.5*, and not far below *mean front, no pixel below 0.5*: one
+# picture for everybody. The published plot had no line that could show it.
 
 # %% [markdown]
 # ## Suspect: the ReLU before the sigmoid
 #
 # Chapter 02 showed that no output can be below 0.5. How much of the damage does this do? The run of
 # chapter 03 is v8 at full width, which is too slow to train again and again. So we train a narrow
-# v8. It has fewer filters, and the 64 numbers in front of the fingerprint are kept. Its running
-# averages of batch normalisation follow faster (momentum): after so few steps, drawings with v8's
-# own momentum would tell more of the averages than of the weights. The averages take no part in the
-# training.
+# v8. It has fewer filters, and the 64 numbers in front of the fingerprint are kept. Batch
+# normalisation draws with running averages, which take no part in the training. With v8's momentum
+# they would still be far from their final values after so few steps, so ours follow faster.
 #
 # We train it with the last ReLU and without: from the same first weights, in the same order, with
 # the same dropout.
@@ -362,8 +361,8 @@ plots.seconds({"JPEG, one by one": times.files, "memory": times.memory, "step of
 
 # %% [markdown]
 # **Figure 5.14.** Decoding again and again is waste, and has nothing to do with the blobs. How much
-# it slows down depends on the step beside it: the last bar is a step of chapter 03 on the machine
-# that trained it.
+# it slows down depends on the training beside it: the last bar is what training on one image took
+# in chapter 03.
 
 # %% [markdown]
 # ## Verdicts
@@ -374,11 +373,11 @@ speculo.chapter.table(diagnosis.verdict_table(verdicts))
 # %% [markdown]
 # ## What we learned
 #
-# The published blobs have two causes. The ReLU before the sigmoid takes away all that is dark and
-# the gradient with it. Feeding 0..255 drives all that is left to white. Targets chosen or matched
-# wrongly may have given the training fewer reasons to tell people apart; they left the validation
-# none. The length of the fingerprint and the reading of files only cost memory and time. And one
-# thing let all of this pass: a loss with no baseline beside it.
+# Two causes are enough to make such blobs. The ReLU before the sigmoid takes away all that is dark
+# and the gradient with it. Feeding 0..255 drives the rest to white or to 0.5. Wrong targets may
+# have made the training worse, and they made the validation loss meaningless. The length of the
+# fingerprint and the reading of files only cost memory and time. And one thing let all of this
+# pass: a loss with no baseline beside it.
 #
 # Next: [What the notes said](06_what_the_notes_said.ipynb).
 

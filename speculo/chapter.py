@@ -14,7 +14,7 @@ from IPython import get_ipython
 from IPython.core.interactiveshell import InteractiveShell
 from pandas.io.formats.style import Styler
 
-from speculo import checks
+from speculo import checks, runs
 
 INJECTED = "# Parameters\n"
 """How papermill begins the cell that it puts below the cell of parameters."""
@@ -70,6 +70,8 @@ def _check(cells: list[str]) -> None:
         for name, value in _assigned(cell).items():
             if name in known:
                 _check_type(name, value, known[name])
+                if name == "run" and value is not None:
+                    runs.at(value)
             elif not name.startswith("PAPERMILL_"):  # its own, if it is asked to tell its paths
                 near = difflib.get_close_matches(name, known, n=1)
                 meant = f" Did you mean {near[0]!r}?" if near else ""

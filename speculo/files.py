@@ -382,7 +382,7 @@ def _told(path: Path, size: int | None) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        folder = next(parent for parent in path.parents if parent.is_dir())
+        folder = next((parent for parent in path.parents if parent.is_dir()), Path.cwd())
         free = shutil.disk_usage(folder).free
         number = error.errno
         if number in (errno.ENOSPC, errno.EDQUOT):

@@ -70,7 +70,7 @@ def test_another_architecture_is_trained_on_drawn_heads_and_judged(home):
         book.execute(CHAPTERS[name], path, parameters, progress_bar=False)
     found = book.metrics(nbformat.read(path, as_version=4))
     assert found["mse"] < 0.05 and found["input_itself"] > found["ridge"]
-    assert (home / "runs" / "v8-mended-many-16th-heads-yaw" / "README.md").is_file()
+    assert (home / "runs" / "v8-mended-many-16th-heads-yaw-6-people" / "README.md").is_file()
 
 
 def test_papermill_itself_runs_a_chapter_on_a_folder(datasets, home):

@@ -145,7 +145,7 @@ def test_many_people_are_joined_and_taken_out_again():
 
 
 def test_the_same_name_twice_is_named(orl):
-    with pytest.raises(ValueError, match="of the sets to join has s1, s10, .* and 32 more"):
+    with pytest.raises(ValueError, match="of the sets to join has s1, s2, .* and 32 more"):
         join(orl, orl)
     with pytest.raises(ValueError, match="FaceSet.names has s1 more than once"):
         replace(orl, names=("s1", *orl.names[:39]))

@@ -26,8 +26,8 @@ KINDS = faults_files.KINDS | faults_runs.KINDS
 
 # How many tries of each kind are made here; the long version makes `Kind.tries`.
 TRIES = {
-    "a photo, damaged": 120,
-    "the cache, damaged": 40,
+    "a photo, damaged": 60,
+    "the cache, damaged": 20,
     "weights and states, damaged": 150,
     "the heads' asset, damaged": 15,
     "texts and poses beside photos, damaged": 12,
@@ -38,7 +38,7 @@ TRIES = {
     "killed while reading photos": 4,
     "killed while drawing heads": 3,
     "a damaged cache opened by four": 2,
-    "a run's file, damaged": 6,
+    "a run's file, damaged": 4,
     "killed while training": 1,
     "one run trained by two": 1,
 }

@@ -203,7 +203,7 @@ CALLS = [
     ),
     Call(fingerprints.principal, {"vectors": VECTORS, "count": 2}),
     Call(evaluation.predict, {"network": NETWORK, "pairs": SPLIT.test, "batch_size": 4}),
-    Call(evaluation.baselines, {"pairs": SPLIT}),
+    Call(evaluation.baselines, {"split": SPLIT}),
     Call(evaluation.fit_baselines, {"train": SPLIT.train}),
     Call(evaluation.other_photo, {"pairs": SPLIT.train}),
     Call(evaluation.mse, {"predictions": DRAWN, "targets": DRAWN}, {"targets": "targets|shape"}),
@@ -226,7 +226,7 @@ CALLS = [
     Call(evaluation.output_floor, {"pairs": SPLIT.train, "floor": 0.5}),
     Call(device.precision, {"asked": "float32"}, {"asked": "precision"}),
     Call(benchmark.whole, {"level": "yaw"}, fixed={"people": 2}),
-    Call(diagnosis.some, {"pairs": SPLIT.train, "most": 2, "seed": 0}),
+    Call(diagnosis.some, {"pairs": SPLIT.train, "most": 2}),
     Call(runs.at, {"name": "a"}, {"name": "run"}),
     Call(runs.open, {"name": "a"}, {"name": "run"}),
     Call(runs.recorded, {"name": "mending"}, {"name": "run"}),
@@ -346,4 +346,4 @@ def test_what_chapter_03_passes_on_is_named(chosen, message):
 )  # fmt: skip
 def test_what_chapter_05_passes_on_is_named(chosen, message):
     with pytest.raises(ValueError, match=message):
-        diagnosis.trained(TINY, *SPLIT, **({"seeds": (0,), "epochs": 1} | chosen))
+        diagnosis.trained(TINY, SPLIT, **({"seeds": (0,), "epochs": 1} | chosen))

@@ -127,6 +127,7 @@ def figures(faces, split, outputs, names):
         "explored_photo": lambda: plots.explored_photo(
             image, (2, 2, 20, 30), {a: image, b: other}, {b: image, c: other}, title=a
         ),
+        "explored_nothing": lambda: plots.explored_nothing(f"{a}: " + "nothing to be shown. " * 20),
         "explored_runs": lambda: plots.explored_runs({a: row, b: row}, {a: HISTORY}, title=c),
     }
 

@@ -451,8 +451,8 @@ KINDS = {
     "ORL's package, damaged": Kind(damaged_package, 300),
     "something that is no file": Kind(odd_entry, 500),
     "a full disk": Kind(full_disk, 300),
-    "killed while reading photos": Kind(killed_preparing, 700, 120),
-    "killed while drawing heads": Kind(killed_drawing, 200, 120),
+    "killed while reading photos": Kind(killed_preparing, 900, 120),
+    "killed while drawing heads": Kind(killed_drawing, 80, 120),
     "a damaged cache opened by four": Kind(several_at_once, 200, 120),
 }
 """Each kind by its name."""

@@ -119,8 +119,8 @@ def two_trainings(rng: np.random.Generator, folder: Path) -> str:
 
 
 KINDS = {
-    "a run's file, damaged": Kind(damaged_run, 300, 180),
-    "killed while training": Kind(killed_training, 100, 180),
+    "a run's file, damaged": Kind(damaged_run, 200, 180),
+    "killed while training": Kind(killed_training, 40, 180),
     "one run trained by two": Kind(two_trainings, 20, 180),
 }
 """Each kind by its name."""

@@ -1,11 +1,13 @@
 """Fingerprints: the latent vectors of faces, their neighbours and their main directions."""
 
+from collections.abc import Callable
+from functools import partial
 from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
 
-from speculo import checks, model
+from speculo import checks, model, recognizer
 from speculo.backend import keras
 
 METRICS = ("l2", "cosine")
@@ -62,6 +64,25 @@ def encode(encoder: keras.Model, images: np.ndarray, *, batch_size: int = 64) ->
     if not len(images):
         raise checks.wrong("images", images, "one or more")
     return model.forward(encoder, images, batch_size=batch_size)
+
+
+def shipped() -> Callable[[np.ndarray], np.ndarray]:
+    """Give the function that takes fingerprints with the model that comes with the book.
+
+    Returns
+    -------
+    callable
+        From uint8 images (n, height, width), of any size of 16 pixels or more, to float32
+        (n, 128) of length one: see ``recognizer.encode``.
+
+    Raises
+    ------
+    FileNotFoundError
+        If the weights are gone.
+    ValueError
+        If they are damaged.
+    """
+    return partial(recognizer.encode, recognizer.shipped())
 
 
 def distances(queries: np.ndarray, gallery: np.ndarray, metric: str = "cosine") -> np.ndarray:

@@ -41,6 +41,7 @@ _ROOMS = (
     "progress",
     "recognition",
     "recognizer",
+    "recognizer_training",
     "recording",
     "runs",
     "snapshots",

@@ -1,17 +1,20 @@
 """Fingerprints: the latent vectors of faces, their neighbours and their main directions."""
 
 from collections.abc import Callable
-from functools import partial
+from functools import cache, partial
 from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
 
-from speculo import checks, model, recognizer
+from speculo import checks, model, recognizer, runs
 from speculo.backend import keras
 
 METRICS = ("l2", "cosine")
 """Distances between fingerprints: Euclidean, and 1 minus the cosine of the angle."""
+
+SHIPPED = "fingerprint"
+"""Name of the run, in ``data/recorded``, whose model comes with the book."""
 
 MOST_DISTANCES = 2**30
 """Distances that are given at once, at most: 4 GiB."""
@@ -82,7 +85,12 @@ def shipped() -> Callable[[np.ndarray], np.ndarray]:
     ValueError
         If they are damaged.
     """
-    return partial(recognizer.encode, recognizer.shipped())
+    return partial(recognizer.encode, _shipped())
+
+
+@cache
+def _shipped() -> keras.Model:
+    return recognizer.encoder(runs.recorded(SHIPPED).model())
 
 
 def distances(queries: np.ndarray, gallery: np.ndarray, metric: str = "cosine") -> np.ndarray:

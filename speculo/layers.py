@@ -10,6 +10,10 @@ EDGE = 0.02
 """How far from 0 and 1 a pixel is kept where its logit is taken."""
 
 
+FAINTEST = 0.04
+"""Least deviation that a picture is divided by, on pixels in 0..1: of a flat one, noise stays noise."""
+
+
 class PixelBias(keras.layers.Layer):
     """Add a number of its own to each pixel."""
 
@@ -41,6 +45,31 @@ class Line(keras.layers.Layer):
         inside = ops.clip(inputs, EDGE, 1 - EDGE)
         logits = ops.reshape(ops.log(inside / (1 - inside)), (-1, self.kernel.shape[0]))
         return ops.reshape(ops.matmul(logits, self.kernel) + self.bias, ops.shape(inputs))
+
+
+class Standardised(keras.layers.Layer):
+    """Subtract its mean from each picture and divide it by its deviation: light does not matter."""
+
+    def call(self, inputs):  # noqa: ANN001, ANN201 - a tensor of the backend
+        """Do so."""
+        mean, deviation = _light(inputs)
+        return (inputs - mean) / keras.ops.maximum(deviation, FAINTEST)
+
+
+class Light(keras.layers.Layer):
+    """Mean and deviation of each picture, four times as large: they vary by about a fourth."""
+
+    def call(self, inputs):  # noqa: ANN001, ANN201 - a tensor of the backend
+        """Measure them."""
+        return keras.ops.reshape(4 * keras.ops.concatenate(_light(inputs), axis=-1), (-1, 2))
+
+
+def _light(pictures) -> tuple:  # noqa: ANN001 - a tensor of the backend
+    """Mean and deviation of each picture: both (n, 1, 1, 1)."""
+    ops = keras.ops
+    mean = ops.mean(pictures, axis=(1, 2, 3), keepdims=True)
+    variance = ops.mean(ops.square(pictures - mean), axis=(1, 2, 3), keepdims=True)
+    return mean, ops.sqrt(variance + 1e-12)
 
 
 def logit(values: np.ndarray) -> np.ndarray:

@@ -6,10 +6,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from speculo import checks
+from speculo import checks, recognizer
 from speculo.backend import keras
 from speculo.layers import Line, PixelBias, logit
 from speculo.pairs import as_input
+from speculo.recognizer import Recognizer
 
 KERNEL = 3
 MEAN_FACE, LINE = "mean_face", "line"
@@ -190,7 +191,9 @@ def narrowed(config: Config, divisor: int) -> Config:
     )
 
 
-def build(config: Config, *, precision: str = "float32", seed: int | None = None) -> keras.Model:
+def build(
+    config: Config | Recognizer, *, precision: str = "float32", seed: int | None = None
+) -> keras.Model:
     """Build and compile the network that a card describes.
 
     As published, the ReLU of the last convolution stands before the sigmoid: no output
@@ -198,7 +201,7 @@ def build(config: Config, *, precision: str = "float32", seed: int | None = None
 
     Parameters
     ----------
-    config : Config
+    config : Config or Recognizer
     precision : str
         A Keras dtype policy: ``"float32"``, ``"mixed_bfloat16"`` or
         ``"mixed_float16"``. Weights and output are float32 in each.
@@ -213,6 +216,19 @@ def build(config: Config, *, precision: str = "float32", seed: int | None = None
     """
     if seed is not None:
         keras.utils.set_random_seed(checks.seed("seed", seed))
+    if isinstance(config, Recognizer):
+        network = recognizer.network(config, precision, seed or 0)
+    else:
+        network = _autoencoder(config, precision)
+    optimizer = keras.optimizers.get(
+        {"class_name": config.optimizer, "config": {"learning_rate": config.learning_rate}}
+    )
+    network.compile(optimizer=optimizer, loss=config.loss)
+    return network
+
+
+def _autoencoder(config: Config, precision: str) -> keras.Model:
+    """Put encoder and decoder together."""
     number = _numbers(config)
     inputs = keras.Input(config.input_shape, name="input")
     latent = _encode(inputs, config, number, precision)
@@ -224,12 +240,7 @@ def build(config: Config, *, precision: str = "float32", seed: int | None = None
         x = PixelBias(name=MEAN_FACE, dtype="float32")(x)
     outputs = keras.layers.Activation("sigmoid", name="output", dtype="float32")(x)
 
-    network = keras.Model(inputs, outputs, name=config.name)
-    optimizer = keras.optimizers.get(
-        {"class_name": config.optimizer, "config": {"learning_rate": config.learning_rate}}
-    )
-    network.compile(optimizer=optimizer, loss=config.loss)
-    return network
+    return keras.Model(inputs, outputs, name=config.name)
 
 
 def _encode(

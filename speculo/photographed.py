@@ -2,16 +2,12 @@
 
 A picture for a fingerprint is changed alone, without a target: cut to the face or
 with all of the head, turned, mirrored, lit from a side, blurred, partly hidden.
-Then it is normalised, so that neither exposure nor contrast matters.
 """
 
 from dataclasses import asdict, dataclass
 
 import cv2
 import numpy as np
-
-FAINTEST = 0.04
-"""Least deviation that a picture is divided by, on pixels in 0..1: of a flat one, noise stays noise."""
 
 
 @dataclass(frozen=True)
@@ -67,34 +63,6 @@ class Changes:
                 for name, value in asdict(self).items()
             }
         )
-
-
-def normalised(images: np.ndarray) -> np.ndarray:
-    """Subtract its mean from each picture and divide it by its deviation.
-
-    Parameters
-    ----------
-    images : numpy.ndarray
-        float32, shape (n, height, width), in 0..1.
-
-    Returns
-    -------
-    numpy.ndarray
-        float32, shape (n, height, width, 1).
-    """
-    images = images - images.mean(axis=(1, 2), keepdims=True)
-    deviation = images.std(axis=(1, 2), keepdims=True)
-    return (images / np.maximum(deviation, FAINTEST))[..., np.newaxis]
-
-
-def resized(images: np.ndarray, size: int) -> np.ndarray:
-    """Bring uint8 pictures (n, height, width) to float32 (n, size, size) in 0..1."""
-    if images.shape[1:] == (size, size):
-        return images / np.float32(255)
-    shrunk = cv2.INTER_AREA if min(images.shape[1:]) > size else cv2.INTER_CUBIC
-    return np.stack(
-        [cv2.resize(each, (size, size), interpolation=shrunk) for each in images]
-    ) / np.float32(255)
 
 
 def photograph(

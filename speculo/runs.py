@@ -33,6 +33,7 @@ from speculo.augmentation import Recipe
 from speculo.backend import keras
 from speculo.faces import FaceSet
 from speculo.pairs import Split
+from speculo.recognizer import Recognizer
 
 SETTINGS = {
     "dataset": str,
@@ -124,16 +125,16 @@ class Run:
         return self.part("settings", SETTINGS)
 
     @property
-    def config(self) -> model.Config:
+    def config(self) -> model.Config | Recognizer:
         """The parameters of the network that was trained."""
-        return self._read(model.Config)
+        return self._read(Recognizer if "blocks" in self.part("config", {}) else model.Config)
 
     @property
     def recipe(self) -> Recipe:
         """How it was trained."""
         return self._read(Recipe)
 
-    def _read(self, kind: type) -> model.Config | Recipe:
+    def _read(self, kind: type) -> model.Config | Recognizer | Recipe:
         """A config or a recipe out of ``run.json``; a field that it does not have is v8's."""
         known = self.part("config", {})
         if "recipe" in self.record:  # older records have its fields in the config, or none

@@ -1,28 +1,25 @@
+"""The fingerprint model: what it is, and what its fingerprints do not depend on."""
+
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from speculo import recognizer
+from speculo import layers, model, recognizer
 from speculo.backend import keras
-from speculo.faces import select
 from speculo.recognizer import Recognizer
 
-SMALL = Recognizer(channels=(4, 8, 8), latent_size=8, epochs=2, batch_size=16, easy=1, repeats=3)
+SMALL = Recognizer(filters=(4, 8, 8), blocks=(2, 1), latent_size=8, hidden=(8,))
 
 
 @pytest.fixture(scope="module")
-def encoder():
-    return recognizer.build(SMALL)
+def network():
+    return model.build(SMALL, seed=0)
 
 
-@pytest.fixture
-def people(orl):
-    return select(orl, orl.names[:4]), select(orl, orl.names[4:6])
-
-
-def numbers(network):
-    return [keras.ops.convert_to_numpy(weight) for weight in network.weights]
+@pytest.fixture(scope="module")
+def encoder(network):
+    return recognizer.encoder(network)
 
 
 def test_fingerprints_have_length_one_for_pictures_of_any_size(encoder, orl):
@@ -42,50 +39,62 @@ def test_neither_mirroring_nor_light_nor_company_matters(encoder, orl):
     assert np.allclose(alone, plain, atol=1e-4)
 
 
-@pytest.mark.parametrize("wrong", [np.zeros((2, 32, 32)), np.zeros((32, 32), np.uint8), np.zeros((2, 32, 8), np.uint8)])  # fmt: skip
+@pytest.mark.parametrize(
+    "wrong",
+    [np.zeros((2, 32, 32)), np.zeros((32, 32), np.uint8), np.zeros((2, 32, 8), np.uint8)],
+)
 def test_other_pictures_are_refused(encoder, wrong):
-    with pytest.raises(ValueError, match="expected uint8"):
+    with pytest.raises((TypeError, ValueError), match="images"):
         recognizer.encode(encoder, wrong)
 
 
-def test_the_loss_is_that_of_its_formula():
-    cosines = np.array([[0.5, 0.2, -0.1]], dtype=np.float32)
-    found = recognizer.cosine_softmax(SMALL)(np.array([[1, 0.15]], dtype=np.float32), cosines)
-    logits = SMALL.scale * np.array([0.5, 0.05, -0.1])
-    expected = np.log(np.exp(logits).sum()) - logits[1]
-    assert keras.ops.convert_to_numpy(found)[0] == pytest.approx(expected, rel=1e-4)
+@pytest.mark.parametrize("wrong", [{"blocks": (1,)}, {"latent_size": 0}, {"hidden": (8, 0.5)}])
+def test_a_config_that_cannot_be_built_is_refused(wrong):
+    with pytest.raises(ValueError, match="blocks|whole number"):
+        replace(SMALL, **wrong)
 
 
-def test_a_stopped_training_goes_on_as_if_it_had_not_been(people, tmp_path):
-    def stop(encoder, epoch):
-        raise KeyboardInterrupt
-
-    whole = recognizer.train(SMALL, *people, tmp_path / "whole.npz", precision="float32")
-    with pytest.raises(KeyboardInterrupt):
-        recognizer.train(SMALL, *people, tmp_path / "parts.npz", precision="float32", on_epoch=stop)
-    again = recognizer.train(SMALL, *people, tmp_path / "parts.npz", precision="float32")
-    for one, other in zip(numbers(whole), numbers(again), strict=True):
+def test_only_the_decoder_is_trained(network, orl):
+    before = [keras.ops.convert_to_numpy(w) for w in recognizer.encoder(network).weights]
+    pictures = orl.images[:16, ..., None] / np.float32(255)
+    first = network.train_on_batch(pictures, pictures)
+    for _ in range(20):
+        last = network.train_on_batch(pictures, pictures)
+    assert float(last) < float(first)
+    after = [keras.ops.convert_to_numpy(w) for w in recognizer.encoder(network).weights]
+    for one, other in zip(before, after, strict=True):
         assert np.array_equal(one, other)
 
 
-def test_training_tells_its_people_apart(people, tmp_path):
-    config = replace(SMALL, epochs=30, repeats=1, rate=1e-2, changes=SMALL.changes.softened(0.2))
-    faces = people[0]
-    found = recognizer.encode(
-        recognizer.train(config, faces, None, tmp_path / "state.npz", precision="float32"),
-        faces.images,
-    )
-    same = faces.person[:, None] == faces.person
-    scores = found @ found.T
-    assert scores[same].mean() > scores[~same].mean() + 0.4
+def test_the_decoder_sees_the_fingerprint_and_the_light_alone(network, orl):
+    pictures = orl.images[:5, ..., None] / np.float32(255)
+    latent = model.forward(model.encoder(network), pictures)
+    assert latent.shape == (5, 8 + 2)
+    assert np.allclose(latent[:, -2], 4 * pictures.mean(axis=(1, 2, 3)), atol=1e-4)
+    assert np.allclose(latent[:, -1], 4 * pictures.std(axis=(1, 2, 3)), atol=1e-4)
+    drawn = model.forward(model.decoder(network), latent)
+    assert np.allclose(drawn, model.forward(network, pictures), atol=1e-5)
 
 
-def test_weights_come_back_in_half_precision(encoder, orl, tmp_path):
-    digest = recognizer.save(encoder, tmp_path / "weights.npz")
-    again = recognizer.load(SMALL, tmp_path / "weights.npz", digest)
-    pair = (recognizer.encode(each, orl.images[:5]) for each in (encoder, again))
-    assert np.allclose(*pair, atol=5e-3)
-    with pytest.raises(ValueError, match="not the file"):
-        recognizer.load(SMALL, tmp_path / "weights.npz", "0" * 64)
-    with pytest.raises(ValueError, match="another network"):
-        recognizer.load(replace(SMALL, latent_size=9), tmp_path / "weights.npz")
+def test_the_same_seed_gives_the_same_weights():
+    one, same, other = (model.build(SMALL, seed=seed).get_weights() for seed in (1, 1, 2))
+    assert all(np.array_equal(a, b) for a, b in zip(one, same, strict=True))
+    assert not all(np.array_equal(a, b) for a, b in zip(one, other, strict=True))
+
+
+def test_pictures_of_any_size_are_brought_to_one(orl):
+    faces = orl.images[:4]
+    for size in (16, 24, 32, 50):
+        brought = recognizer.resized(faces, size)
+        assert brought.shape == (4, size, size) and brought.dtype == np.float32
+        assert abs(brought.mean() - faces.mean() / 255) < 0.01
+    wide = recognizer.resized(np.full((2, 90, 120), 200, dtype=np.uint8), 32)
+    assert np.allclose(wide, 200 / 255, atol=1e-3)
+
+
+def test_noise_of_a_flat_picture_is_not_blown_up():
+    flat = np.full((1, 8, 8, 1), 0.5, dtype=np.float32)
+    standardised = layers.Standardised()
+    assert not np.asarray(standardised(flat)).any()
+    flat[0, 0, 0] += 0.01
+    assert np.asarray(standardised(flat)).max() < 0.01 / layers.FAINTEST

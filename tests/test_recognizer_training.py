@@ -1,0 +1,85 @@
+"""Teaching the fingerprint model to tell people apart."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from speculo import model, recognizer, recognizer_training
+from speculo.backend import keras
+from speculo.faces import select
+from speculo.recognizer_training import Lesson, teach
+from test_recognizer import SMALL
+
+LESSON = Lesson(epochs=2, batch_size=16, easy=1, late=1, repeats=3)
+
+
+@pytest.fixture
+def people(orl):
+    return select(orl, orl.names[:4]), select(orl, orl.names[4:6])
+
+
+def numbers(network):
+    return [keras.ops.convert_to_numpy(weight) for weight in network.weights]
+
+
+def test_the_loss_is_that_of_its_formula():
+    cosines = np.array([[0.5, 0.2, -0.1]], dtype=np.float32)
+    found = recognizer_training.cosine_softmax(24.0)(np.float32([[1, 0.15]]), cosines)
+    logits = 24.0 * np.array([0.5, 0.05, -0.1])
+    expected = np.log(np.exp(logits).sum()) - logits[1]
+    assert keras.ops.convert_to_numpy(found)[0] == pytest.approx(expected, rel=1e-4)
+
+
+def test_a_stopped_training_goes_on_as_if_it_had_not_been(people, tmp_path):
+    def stop(epoch):
+        raise KeyboardInterrupt
+
+    whole, parts = (model.build(SMALL, seed=0) for _ in range(2))
+    teach(whole, LESSON, *people, tmp_path / "whole.npz")
+    for _ in range(LESSON.epochs + LESSON.late):
+        with pytest.raises(KeyboardInterrupt):
+            teach(parts, LESSON, *people, tmp_path / "parts.npz", on_epoch=stop)
+        parts = model.build(SMALL, seed=9)
+    teach(parts, LESSON, *people, tmp_path / "parts.npz")
+    encoders = (numbers(recognizer.encoder(each)) for each in (whole, parts))
+    for one, other in zip(*encoders, strict=True):
+        assert np.array_equal(one, other)
+
+
+def test_the_state_of_another_training_is_refused(people, tmp_path):
+    teach(model.build(SMALL), replace(LESSON, epochs=1, late=0), *people, tmp_path / "state.npz")
+    with pytest.raises(ValueError, match="of another training"):
+        teach(model.build(SMALL), LESSON, people[0], select(people[1], people[1].names[:1]), tmp_path / "state.npz")  # fmt: skip
+
+
+def test_it_tells_its_people_apart(people, tmp_path):
+    changes = LESSON.changes.softened(0.2)
+    lesson = replace(LESSON, epochs=1, late=30, share=1, repeats=1, late_rate=1e-2, changes=changes)
+    network = model.build(SMALL, seed=0)
+    teach(network, lesson, *people, tmp_path / "state.npz")
+    faces = people[1]
+    found = recognizer.encode(recognizer.encoder(network), faces.images)
+    same = faces.person[:, None] == faces.person
+    scores = found @ found.T
+    assert scores[same].mean() > scores[~same].mean() + 0.4
+
+
+def test_afterwards_only_the_decoder_can_be_trained(people, tmp_path):
+    network = model.build(SMALL)
+    teach(network, replace(LESSON, epochs=1, late=0), *people, tmp_path / "state.npz")
+    assert len(network.trainable_weights) == 4  # two dense layers of kernel and bias
+
+
+def test_drawn_people_have_each_front_once(monkeypatch):
+    monkeypatch.setattr(recognizer_training, "PHOTOS", 5)
+    monkeypatch.setattr(recognizer_training, "SIZE", 32)
+    drawn = recognizer_training.drawn_people(3)
+    assert len(drawn) == 3 * 5 and (np.bincount(drawn.person) == 5).all()
+    assert (drawn.front == np.arange(len(drawn))).sum() == 3
+    assert len({image.tobytes() for image in drawn.images}) == len(drawn)
+
+
+def test_whom_it_was_taught_on_is_half_of_orl(orl):
+    real = recognizer_training.real_people()
+    assert real.names == orl.names[:20] and real.images.shape[1:] == (64, 64)

@@ -4,12 +4,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from test_recognizer import SMALL
 
 from speculo import model, recognizer, recognizer_training
 from speculo.backend import keras
 from speculo.faces import select
 from speculo.recognizer_training import Lesson, teach
-from test_recognizer import SMALL
 
 LESSON = Lesson(epochs=2, batch_size=16, easy=1, late=1, repeats=3)
 

@@ -1,8 +1,10 @@
 """How fast the nearest fingerprints are found, and how work grows that compares all with all.
 
-Run by hand: ``python benchmarks/search.py``. It searches 10,000 fingerprints of 64 numbers in
-1,000,000, beside scikit-learn's brute force, and then finds duplicates and joins people, by their
-number. The memory is the most that a search takes beyond queries and gallery (Linux alone tells).
+Run by hand: ``python benchmarks/search.py``. It searches 20,000, 1,000,000 and 10,000,000
+fingerprints of 128 numbers of length one, as far as memory goes, beside scikit-learn's brute force
+and faiss's exact index (``pip install faiss-cpu``; left out where it is not installed), and then
+finds duplicates and joins people, by their number. The memory is the most that a search takes
+beyond queries and gallery (Linux alone tells).
 """
 
 import argparse
@@ -34,22 +36,46 @@ def timed(work: Callable) -> tuple[object, float, float]:
     return given, time.perf_counter() - begin, (kilobytes("VmHWM") - held) / 1e3
 
 
+def unit_vectors(count: int, numbers: int, seed: int) -> np.ndarray:
+    """Fingerprints at random, float32 (count, numbers), each of length one."""
+    vectors = np.random.default_rng(seed).standard_normal((count, numbers), dtype=np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    return vectors
+
+
 def search(queries: np.ndarray, gallery: np.ndarray) -> None:
+    """Search by the angle. For vectors of length one that is the order by distance, too."""
+
+    def speculo(asked: np.ndarray) -> np.ndarray:
+        return fingerprints.nearest(asked, gallery, COUNT, "cosine")[0]
+
+    def scikit_learn(asked: np.ndarray) -> np.ndarray:
+        brute = NearestNeighbors(n_neighbors=COUNT, algorithm="brute").fit(gallery)
+        return brute.kneighbors(asked, return_distance=False)
+
+    def faiss_flat(asked: np.ndarray) -> np.ndarray:
+        index = faiss.IndexFlatIP(gallery.shape[1])
+        index.add(gallery)
+        return index.search(asked, COUNT)[1]
+
+    engines = [speculo, scikit_learn]
+    try:
+        import faiss
+
+        engines.append(faiss_flat)
+    except ImportError:
+        print("faiss is not installed here: it is left out")
     print(f"The {COUNT} nearest of {len(gallery):,} fingerprints of {gallery.shape[1]} numbers")
-    for metric, theirs in (("l2", "euclidean"), ("cosine", "cosine")):
-        (index, _), seconds, peak = timed(
-            lambda: fingerprints.nearest(queries, gallery, COUNT, metric)  # noqa: B023
-        )
+    answers = []
+    for engine in engines:
+        _, setup, _ = timed(lambda: engine(queries[:1]))  # noqa: B023 - it copies the gallery, say
+        answer, seconds, peak = timed(lambda: engine(queries))  # noqa: B023
+        answers.append(answer)
+        rate = len(queries) / max(seconds - setup * (engine is not speculo), 1e-9)
+        same = (answer == answers[0]).mean()
         print(
-            f"  {metric:7} speculo       {len(queries):6,} queries: {len(queries) / seconds:7.0f} a second, {peak:6.0f} MB"
-        )
-        some = queries[: max(len(queries) // 10, 1)]  # with cosine it takes minutes for all
-        brute = NearestNeighbors(n_neighbors=COUNT, algorithm="brute", metric=theirs).fit(gallery)
-        found, seconds, peak = timed(lambda: brute.kneighbors(some, return_distance=False))  # noqa: B023
-        same = (found == index[: len(some)]).mean()
-        print(
-            f"  {metric:7} scikit-learn  {len(some):6,} queries: {len(some) / seconds:7.0f} a second, "
-            f"{peak:6.0f} MB, {same:.2%} the same"
+            f"  {engine.__name__:12} {len(queries):6,} queries: {rate:8,.0f} a second, "
+            f"{peak:6,.0f} MB, {same:.2%} the same"
         )
 
 
@@ -89,15 +115,20 @@ def all_with_all(most: int) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--queries", type=int, default=10_000)
-    parser.add_argument("--gallery", type=int, default=1_000_000)
-    parser.add_argument("--numbers", type=int, default=64, help="of a fingerprint")
+    parser.add_argument("--queries", type=int, default=1000)
+    parser.add_argument("--galleries", type=int, nargs="*", default=[20_000, 1_000_000, 10_000_000])
+    parser.add_argument("--numbers", type=int, default=128, help="of a fingerprint")
     parser.add_argument("--photos", type=int, default=20_000)
     options = parser.parse_args()
-    rng = np.random.default_rng(0)
-    gallery = rng.standard_normal((options.gallery, options.numbers), dtype=np.float32)
-    search(rng.standard_normal((options.queries, options.numbers), dtype=np.float32), gallery)
-    del gallery
+    queries = unit_vectors(options.queries, options.numbers, 0)
+    for size in options.galleries:
+        try:
+            gallery = unit_vectors(size, options.numbers, 1)
+        except MemoryError:
+            print(f"{size:,} fingerprints do not fit into memory")
+            continue
+        search(queries, gallery)
+        del gallery
     all_with_all(options.photos)
 
 

@@ -31,6 +31,7 @@ _ROOMS = (
     "history",
     "images",
     "layers",
+    "mistakes",
     "model",
     "notes",
     "pairs",

@@ -14,10 +14,14 @@ A rate of 1 in n is not-a-number where there are fewer than n pairs of people (F
 people to search for in vain (FPIR): a single mistake would decide it.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
+from scipy.special import expit
+from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import det_curve
 
 ROWS = 512
@@ -89,6 +93,11 @@ class Verification(NamedTuple):
         share = gap[0] / (gap[0] - gap[1])
         return float(fmr[after - 1] + share * (fmr[after] - fmr[after - 1]))
 
+    def eer_threshold(self, row: int = 0) -> float:
+        """Give the threshold where FMR and FNMR are nearest to one another."""
+        fmr, fnmr, threshold = self.det(row)
+        return float(threshold[np.argmin(np.abs(fmr - fnmr))])
+
     def fnmr(self, at_fmr: float, row: int = 0) -> float:
         """Give FNMR at the lowest threshold with at most this FMR; NaN for too few people."""
         if self.people * (self.people - 1) / 2 * at_fmr < 1:
@@ -137,6 +146,99 @@ def verification(
             impostor[row] += np.bincount(counted, minlength=2 * k + 1)
     some = genuine.any(axis=1) & impostor.any(axis=1)  # of few people, all can be left out
     return Verification(thresholds, genuine[some], impostor[some], int(person.max()) + 1)
+
+
+def pair_scores(scores: Scores, person: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Give the scores of all genuine pairs, and those of all impostor pairs, in no order.
+
+    It is a ValueError if `verification` raises one.
+    """
+    person = _numbered(scores, person)
+    found = [(block[same], block[other]) for block, same, other, _, _ in _pairs(scores, person)]
+    genuine, impostor = (np.concatenate(part) for part in zip(*found, strict=True))
+    return genuine, impostor
+
+
+@dataclass(frozen=True)
+class Chance:
+    """The chance that two photos show one person, by the distance of their fingerprints.
+
+    It holds where same and different people are equally likely before anybody looks: among all
+    pairs of a crowd nearly all are different people, and the chance is far lower.
+
+    Attributes
+    ----------
+    slope, intercept : float
+        Of the logarithm of the odds as a line over the distance. The slope is never above 0: no
+        pair gains by being farther apart.
+    """
+
+    slope: float
+    intercept: float
+
+    def of(self, distance: float | np.ndarray) -> float | np.ndarray:
+        """Give the chance at a distance, or at each of several: 0..1."""
+        found = expit(self.slope * np.asarray(distance, dtype=np.float64) + self.intercept)
+        return float(found) if np.ndim(distance) == 0 else found
+
+
+def chance(genuine: np.ndarray, impostor: np.ndarray) -> Chance:
+    """Fit the chance of one person by logistic regression, both kinds of pairs weighing the same.
+
+    Parameters
+    ----------
+    genuine, impostor : numpy.ndarray
+        Distances of pairs of one person, and of pairs of two people. The rule is for the same
+        kind of fingerprint, distance and photos. Of few pairs it is a careful one, near one half.
+
+    Raises
+    ------
+    ValueError
+        If a side has no pair, or a distance is not finite.
+    """
+    sides = [np.asarray(each, dtype=np.float64).ravel() for each in (genuine, impostor)]
+    if not all(len(each) and np.isfinite(each).all() for each in sides):
+        raise ValueError("chance needs distances of both kinds of pairs, all of them finite")
+    distance = np.concatenate(sides)
+    same = np.repeat([True, False], [len(each) for each in sides])
+    middle, spread = distance.mean(), distance.std() or 1.0
+    fitted = LogisticRegression(class_weight="balanced")
+    fitted.fit(((distance - middle) / spread)[:, None], same)
+    slope = min(float(fitted.coef_[0, 0] / spread), 0.0)
+    if slope == 0:  # what is farther would be likelier one person: the distance says nothing
+        return Chance(0.0, 0.0)
+    return Chance(slope, float(fitted.intercept_[0] - slope * middle))
+
+
+def calibration(
+    rule: Chance,
+    genuine: np.ndarray,
+    impostor: np.ndarray,
+    edges: Sequence[float] = (0, 0.1, 0.3, 0.5, 0.7, 0.9, 1),
+) -> pd.DataFrame:
+    """Compare chances with what is true, on the distances of other people than it was fitted on.
+
+    Returns
+    -------
+    pandas.DataFrame
+        For each band of said chances: what was ``said`` on average, how often it was ``true``,
+        both kinds of pairs weighing the same, and how many ``genuine`` and ``impostor`` pairs
+        there are. A band without pairs has NaN.
+    """
+    rows = {}
+    said = [rule.of(np.ravel(each)) for each in (genuine, impostor)]
+    for low, high in zip(edges, edges[1:], strict=False):
+        inside = [(s >= low) & ((s < high) | (high == edges[-1])) for s in said]
+        weights = [each.mean() for each in inside]
+        sums = [(s * i).mean() for s, i in zip(said, inside, strict=True)]
+        whole = sum(weights) or np.nan
+        rows[f"{low:.0%} to {high:.0%}"] = {
+            "said": sum(sums) / whole,
+            "true": weights[0] / whole,
+            "genuine": int(inside[0].sum()),
+            "impostor": int(inside[1].sum()),
+        }
+    return pd.DataFrame.from_dict(rows, orient="index")
 
 
 def galleries(person: np.ndarray, draws: int = 20, seed: int = 0) -> np.ndarray:

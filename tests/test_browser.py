@@ -42,7 +42,7 @@ pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is install
 
 SCREENSHOTS = ROOT / "build" / "screenshots"
 CHAPTERS = [chapter.name for chapter in book.chapters()]
-EXPLORER = "08_explorer"
+EXPLORER = "09_explorer"
 SMALL = {"people = None": "people = 6", "heads_people = 100": "heads_people = 8"}
 SECONDS = 60_000  # Playwright's milliseconds: the most that any one thing may take
 

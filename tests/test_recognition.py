@@ -188,3 +188,60 @@ def test_scores_and_galleries_that_do_not_fit_are_refused(by_hand):
     for gallery in ([0, 1, 2], [0, 2], [0, 2, 9], [0.0, 2.0, 4.0]):
         with pytest.raises(ValueError, match="one of each of 3 people"):
             recognition.ranks(by_hand, PERSON, np.array(gallery))
+
+
+def test_all_pairs_are_there_once(by_hand):
+    genuine, impostor = recognition.pair_scores(by_hand, PERSON)
+    assert sorted(genuine) == [0.2, 0.5, 0.9]
+    assert sorted(impostor) == [0.1] * 10 + [0.3, 0.6]
+
+
+def test_the_eer_threshold_is_where_the_rates_are_nearest(cloud):
+    scores = Cosine(cloud[0])
+    pairs = recognition.verification(scores, cloud[1])
+    genuine, impostor = recognition.pair_scores(scores, cloud[1])
+    threshold = pairs.eer_threshold()
+    rates = (genuine < threshold).mean(), (impostor >= threshold).mean()
+    assert rates == pytest.approx([pairs.eer()] * 2, abs=5e-3)
+
+
+def test_the_chance_of_normal_distances_is_that_of_their_formula():
+    """Of two normal distributions of one spread, the log odds are a line."""
+    rng = np.random.default_rng(0)
+    genuine, impostor = rng.normal(1, 0.5, 40_000), rng.normal(2, 0.5, 400_000)
+    rule = recognition.chance(genuine, impostor)
+    for distance in (0.5, 1.5, 1.8):
+        expected = 1 / (1 + np.exp(4 * (distance - 1.5)))
+        assert rule.of(distance) == pytest.approx(expected, abs=0.02)
+    other = rng.normal(1, 0.5, 9000), rng.normal(2, 0.5, 9000)
+    table = recognition.calibration(rule, *other)
+    assert (table["said"] - table["true"]).abs().max() < 0.03
+    assert table[["genuine", "impostor"]].sum().tolist() == [9000, 9000]
+
+
+def test_a_chance_falls_with_the_distance_and_takes_any_shape():
+    rule = recognition.chance(np.array([0.1, 0.3]), np.array([0.7, 0.9]))
+    assert isinstance(rule.of(0.4), float) and 0 < rule.of(0.9) < 0.5 < rule.of(0.1) < 1
+    said = rule.of(np.linspace(0, 2, 50).reshape(5, 10))
+    assert said.shape == (5, 10) and (np.diff(said.ravel()) < 0).all()
+    with pytest.raises(AttributeError):
+        rule.slope = 1.0
+
+
+@pytest.mark.parametrize("backwards", [([3.0, 4.0], [1.0, 2.0]), ([1.0, 1.0], [1.0])])
+def test_distances_that_say_nothing_give_one_half(backwards):
+    rule = recognition.chance(*map(np.array, backwards))
+    assert rule.of(np.array([0.0, 1, 5])).tolist() == [0.5, 0.5, 0.5]
+
+
+@pytest.mark.parametrize("pair", [([], [1.0]), ([1.0], [np.nan])])
+def test_no_chance_is_fitted_to_nothing(pair):
+    with pytest.raises(ValueError, match="both kinds of pairs"):
+        recognition.chance(*map(np.array, pair))
+
+
+def test_a_band_without_pairs_is_no_number():
+    rule = recognition.Chance(-4.0, 4.0)
+    table = recognition.calibration(rule, np.array([0.0]), np.array([0.1, 9.0]))
+    assert math.isnan(table.loc["30% to 50%", "true"])
+    assert table.loc["90% to 100%", "true"] == pytest.approx(1 / 1.5)

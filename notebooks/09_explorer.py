@@ -61,7 +61,7 @@ head
 head.figure()
 
 # %% [markdown]
-# **Figure 8.1.** Above, the head as the models see it, what each draws, and the front that is to be
+# **Figure 9.1.** Above, the head as the models see it, what each draws, and the front that is to be
 # drawn. Below, the error at every yaw, all else unchanged; the line marks the yaw of the faces
 # above. The curve of the *input itself* says how far a face moves away from its own front by
 # turning. A model that understands pose has a flat curve below it; the small model and ridge
@@ -81,7 +81,7 @@ one
 one.figure()
 
 # %% [markdown]
-# **Figure 8.2.** A photo, the drawing, the front to be drawn, and the error of each pixel. The bars
+# **Figure 9.2.** A photo, the drawing, the front to be drawn, and the error of each pixel. The bars
 # are the mean squared errors of this one drawing and of the baselines of chapter 04; the smallest
 # stands out.
 
@@ -98,7 +98,7 @@ epochs
 epochs.figure()
 
 # %% [markdown]
-# **Figure 8.3.** The losses of the run, with a line at the epoch of the slider. Where the run has
+# **Figure 9.3.** The losses of the run, with a line at the epoch of the slider. Where the run has
 # kept its drawings, and was trained on a dataset of the menu, they stand above with their photos
 # and fronts.
 
@@ -118,7 +118,7 @@ two
 two.figure()
 
 # %% [markdown]
-# **Figure 8.4.** First row: the photos of two people at the ends, and what is drawn on the straight
+# **Figure 9.4.** First row: the photos of two people at the ends, and what is drawn on the straight
 # way between their fingerprints. Each further row goes along one direction, from three standard
 # deviations below to three above. What changes along a row is what this direction means.
 
@@ -142,7 +142,7 @@ yours
 yours.figure()
 
 # %% [markdown]
-# **Figure 8.5.** Above, the photo with its crop, that crop as the model sees it, and the drawing.
+# **Figure 9.5.** Above, the photo with its crop, that crop as the model sees it, and the drawing.
 # Below, the nearest people, with the distance of their fingerprints. Until you choose a photo it is
 # a rendered head.
 
@@ -160,7 +160,7 @@ side_by_side
 side_by_side.figure()
 
 # %% [markdown]
-# **Figure 8.6.** The same faces, drawn by each run, with its mean squared error on them; below, the
+# **Figure 9.6.** The same faces, drawn by each run, with its mean squared error on them; below, the
 # test losses of the trainings. A loss is on the run's own test people: compare curves of the same
 # dataset only.
 

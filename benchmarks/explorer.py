@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 import speculo
-from speculo import files, history, model, pairs, runs, widgets
+from speculo import files, fingerprints, history, model, pairs, runs, widgets
 from speculo.runs import Run
 
 MOVES = 30
@@ -44,7 +44,7 @@ def main() -> None:
     rendered = pairs.split(speculo.load("heads-medium", people=30))
     photos = pairs.split(speculo.load("orl"))
     with tempfile.TemporaryDirectory() as folder:
-        shown = [runs.recorded("mended-small"), full_width(Path(folder), photos)]
+        shown = [runs.recorded(fingerprints.SHIPPED), full_width(Path(folder), photos)]
         for run in shown:
             print(f"{run.name}:")
             one = widgets.predictions([run], {"orl": photos})

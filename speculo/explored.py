@@ -288,7 +288,7 @@ class LookedUp(NamedTuple):
     box: Box  # of the crop
     missed: bool  # whether a face was looked for and not found
     panels: dict[str, np.ndarray]  # "input", "prediction"
-    neighbours: dict[str, np.ndarray]  # name and distance to the nearest photo, in order
+    neighbours: dict[str, np.ndarray]  # name, distance and chance of the nearest photo, in order
     title: str
     problems: list[str]
 
@@ -306,6 +306,9 @@ def look_up(
 ) -> LookedUp:
     """Crop a photo, draw it, and find the nearest people among all photos of a set.
 
+    Where the set allows, the chance stands beside the distance that both photos show one person,
+    were that as likely as not before: it is fitted to the distances between the test people.
+
     The `crop` is ``"auto"`` for the face, ``"whole"`` for all, or left, top and side in
     percent, as ``images.square_at`` takes them; the `metric` one of ``fingerprints.METRICS``.
     """
@@ -318,12 +321,15 @@ def look_up(
     picture = images.cut(whole, box, opened.size)
     drawn = as_image(opened.draw(as_input(picture[None])))[0]
     prints, index = predictor.inputs(opened, split)
-    distances = fingerprints.distances(opened.encode(picture[None]), prints, metric)[0]
+    asked = opened.fingerprints(picture[None])
+    distances = fingerprints.distances(asked, prints, metric)[0]
+    chance = predictor.chance(opened, split, metric)
     order, faces = np.argsort(distances, kind="stable"), split.test.faces
     first = np.sort(np.unique(faces.person[index[order]], return_index=True)[1])
     best = order[first[:NEIGHBOURS]]  # the nearest photo of each person
     neighbours = {
-        f"{faces.names[faces.person[place]]}, {distance:.3g}": faces.images[place]
+        f"{faces.names[faces.person[place]]}, {distance:.3g}"
+        + (f", {chance.of(float(distance)):.0%}" if chance else ""): faces.images[place]
         for place, distance in zip(index[best], distances[best], strict=True)
     }
     panels = {"input": picture, "prediction": drawn}

@@ -8,8 +8,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from speculo import evaluation, fingerprints, model
+from speculo import evaluation, fingerprints, model, recognition, recognizer
 from speculo.pairs import Pairs, Split, as_image, as_input
+from speculo.recognition import Chance
+from speculo.recognizer import Recognizer
 from speculo.runs import Run
 
 DIRECTIONS = 4
@@ -17,6 +19,10 @@ DIRECTIONS = 4
 
 MOST_FRONTS = 200
 """How many fronts those are of, at most: more only where there are more test people."""
+
+
+MOST_PHOTOS = 1000
+"""Photos that `chance` is fitted to, at most: each is compared with each."""
 
 
 class Predictor:
@@ -46,6 +52,8 @@ class Predictor:
             self.size = run.config.input_shape[0]
             self._network = run.model()
         self._encoder, self._decoder = model.encoder(self._network), model.decoder(self._network)
+        tells_apart = isinstance(run.config, Recognizer)
+        self._recognizer = recognizer.encoder(self._network) if tells_apart else None
 
     def draw(self, faces: np.ndarray) -> np.ndarray:
         """Draw the front of float32 (n, height, width, 1) in 0..1: the same shape."""
@@ -53,9 +61,15 @@ class Predictor:
         return model.forward(self._network, faces)
 
     def encode(self, pictures: np.ndarray) -> np.ndarray:
-        """Fingerprints, float32 (n, d), of uint8 (n, height, width)."""
+        """Latent vectors, float32 (n, d), of uint8 (n, height, width): what can be decoded."""
         self._require_size(pictures)
         return fingerprints.encode(self._encoder, pictures)
+
+    def fingerprints(self, pictures: np.ndarray) -> np.ndarray:
+        """Fingerprints, float32 (n, d), of uint8 (n, height, width): what is compared."""
+        if self._recognizer is None:
+            return self.encode(pictures)
+        return recognizer.encode(self._recognizer, pictures)
 
     def decode(self, prints: np.ndarray, faces: np.ndarray) -> np.ndarray:
         """Draw the faces of fingerprints: uint8 (n, height, width).
@@ -162,7 +176,23 @@ def ends(predictor: Predictor, split: Split, *index: int) -> np.ndarray:
 def inputs(predictor: Predictor, split: Split) -> tuple[np.ndarray, np.ndarray]:
     """Take the fingerprints of the inputs of both sides: float32 (n, d), and their indices."""
     index = np.union1d(split.train.input, split.test.input)
-    return predictor.encode(split.test.faces.images[index]), index
+    return predictor.fingerprints(split.test.faces.images[index]), index
+
+
+@lru_cache(maxsize=32)
+def chance(predictor: Predictor, split: Split, metric: str) -> Chance | None:
+    """Fit the chance of one person to the distances between photos of the test people.
+
+    None where nobody of them has two photos, or there is one person only.
+    """
+    index = np.unique(split.test.input)[:MOST_PHOTOS]
+    prints, person = predictor.fingerprints(split.test.faces.images[index]), split.test.faces.person
+    later = np.triu(np.ones((len(index), len(index)), dtype=bool), 1)
+    same = person[index][:, None] == person[index]
+    if not (same & later).any() or same.all():
+        return None
+    distance = fingerprints.distances(prints, prints, metric)
+    return recognition.chance(distance[same & later], distance[~same & later])
 
 
 @lru_cache(maxsize=256)

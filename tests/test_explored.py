@@ -181,10 +181,20 @@ def test_a_photo_of_the_set_finds_itself(finished, sets, orl):
         assert np.array_equal(found.panels["input"], orl.images[index])
         captions = [caption.split(", ") for caption in found.neighbours]
         assert captions[0][0] == orl.names[orl.person[index]]
-        assert len({name for name, _ in captions}) == explored.NEIGHBOURS
-        distances = [float(distance) for _, distance in captions]
+        assert len({name for name, *_ in captions}) == explored.NEIGHBOURS
+        distances = [float(distance) for _, distance, _ in captions]
         assert distances == sorted(distances) and distances[0] == pytest.approx(0, abs=1e-3)
+        chances = [int(chance.removesuffix("%")) for *_, chance in captions]
+        assert chances == sorted(chances, reverse=True) and 0 <= chances[-1] <= chances[0] <= 100
         assert np.array_equal([*found.neighbours.values()][0], orl.images[index])
+
+
+def test_without_two_photos_of_somebody_there_is_no_chance_to_tell(finished, sets, orl):
+    split = sets["orl"]
+    alone = split._replace(test=split.test.take(np.unique(split.test.person, return_index=True)[1]))
+    photo = explored.read_photo("one.png", encoded(orl.images[0]))
+    found = explored.look_up(finished[1], alone, photo, "whole", "l2")
+    assert all(len(caption.split(", ")) == 2 for caption in found.neighbours)
 
 
 def test_a_photo_lies_as_the_folder_reader_lays_it(finished, sets, orl):

@@ -273,7 +273,10 @@ def photo(runs: Sequence[Run], sets: dict[str, Split], sample: np.ndarray) -> Ex
     upload = Upload(receive)
     controls = {"upload": upload, "run": run_menu(runs), "dataset": set_menu(sets), "crop": crop}
     controls |= hand | {"metric": menu("distance", sorted(METRICS), "Between two fingerprints")}
-    says = ipywidgets.HTML("Nearest people, with the distance of the fingerprints:")
+    says = ipywidgets.HTML(
+        "Nearest people, with the distance of the fingerprints, and the chance that it is the same "
+        "person, had that been as likely as not:"
+    )
     rows = [faces, {"note": note}, {"says": says}, near]
     explorer = Explorer(controls, rows, ask, show, figure)
     return explorer

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 import speculo
 from speculo import files, recognizer
@@ -165,7 +166,7 @@ def teach(
     *,
     seed: int = 0,
     on_epoch: Callable[[int], None] = lambda epoch: None,
-) -> None:
+) -> pd.DataFrame:
     """Teach a network to tell people apart, or go on with it.
 
     The state is kept in `path` after each epoch. What is random in an epoch follows
@@ -183,6 +184,11 @@ def teach(
     on_epoch : callable, optional
         Called with the number of epochs done.
 
+    Returns
+    -------
+    pandas.DataFrame
+        The log: ``epoch``, mean ``loss``, and ``seconds`` that it took.
+
     Raises
     ------
     ValueError
@@ -198,36 +204,40 @@ def teach(
         for part, owner in (("model", model), ("optimizer", optimizer))
         for number, variable in enumerate(owner.variables)
     }
-    done = _resume(kept, path)
+    log = _resume(kept, path)
     epochs = lesson.epochs + lesson.late
-    for epoch in range(done, epochs):
+    for epoch in range(len(log), epochs):
         begin = time.perf_counter()
         if epoch == lesson.epochs:
             for variable in optimizer.variables:  # what it remembers is of drawn people
                 variable.assign(keras.ops.zeros_like(variable))
             _aim(model, network, faces, len(drawn.names))
         loss = _epoch(model, lesson, faces, len(drawn), seed, epoch)
-        state = {name: keras.ops.convert_to_numpy(variable) for name, variable in kept.items()}
-        files.write_arrays(path, state | {"epoch": np.array(epoch + 1)})
         seconds = time.perf_counter() - begin
+        log = np.vstack([log, [loss, seconds]])
+        state = {name: keras.ops.convert_to_numpy(variable) for name, variable in kept.items()}
+        files.write_arrays(path, state | {"log": log})
         print(f"Epoch {epoch + 1}/{epochs}  loss {loss:.3f}  {seconds:.0f} s", flush=True)
         on_epoch(epoch + 1)
     for layer in recognizer.encoder(network).layers:
         layer.trainable = False
+    return pd.DataFrame(
+        {"epoch": np.arange(1, len(log) + 1), "loss": log[:, 0], "seconds": log[:, 1]}
+    )
 
 
-def _resume(kept: dict[str, keras.Variable], path: Path) -> int:
-    """Put the state of a file into variables, and give the number of epochs done: 0 without it."""
+def _resume(kept: dict[str, keras.Variable], path: Path) -> np.ndarray:
+    """Put the state of a file into variables, and give its log: loss and seconds of each epoch."""
     if not path.exists():
-        return 0
+        return np.empty((0, 2))
     state = files.read_arrays(path)
-    if {name: tuple(variable.shape) for name, variable in kept.items()} | {"epoch": ()} != {
-        name: array.shape for name, array in state.items()
-    }:
+    log = state.pop("log", None)
+    shapes = {name: tuple(variable.shape) for name, variable in kept.items()}
+    if log is None or {name: array.shape for name, array in state.items()} != shapes:
         raise ValueError(f"{path} is of another training. Delete it to begin anew")
     for name, variable in kept.items():
         variable.assign(state[name])
-    return int(state["epoch"])
+    return log
 
 
 def _aim(model: keras.Model, network: keras.Model, faces: FaceSet, first: int) -> None:

@@ -36,12 +36,13 @@ def test_a_stopped_training_goes_on_as_if_it_had_not_been(people, tmp_path):
         raise KeyboardInterrupt
 
     whole, parts = (model.build(SMALL, seed=0) for _ in range(2))
-    teach(whole, LESSON, *people, tmp_path / "whole.npz")
+    log = teach(whole, LESSON, *people, tmp_path / "whole.npz")
     for _ in range(LESSON.epochs + LESSON.late):
         with pytest.raises(KeyboardInterrupt):
             teach(parts, LESSON, *people, tmp_path / "parts.npz", on_epoch=stop)
         parts = model.build(SMALL, seed=9)
-    teach(parts, LESSON, *people, tmp_path / "parts.npz")
+    again = teach(parts, LESSON, *people, tmp_path / "parts.npz")
+    assert log["epoch"].tolist() == [1, 2, 3] and log["loss"].equals(again["loss"])
     encoders = (numbers(recognizer.encoder(each)) for each in (whole, parts))
     for one, other in zip(*encoders, strict=True):
         assert np.array_equal(one, other)

@@ -18,7 +18,7 @@
 dataset = "orl"  # the faces, by name; chapter 01 lists the names
 people = None  # how many people; None takes all
 crop = None  # "auto" finds the face in each photo of a folder of snapshots
-architecture = "v8"  # or "v7", "v8-mended", "v8-mended-many"; "v8-4th" has a fourth of the channels
+architecture = "v8"  # or "v7", "v8-mended"; "v8-4th" has a fourth of the channels
 seed = 0  # of all that is random: the split, the first weights, the order, the dropout
 run = None  # name of a folder in runs/; None takes the chapter's own
 

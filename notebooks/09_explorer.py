@@ -110,9 +110,8 @@ epochs.figure()
 # ## Between two people
 #
 # The decoder draws any fingerprint, also one that no photo has. Slide from one person's to
-# another's. A model that has a line beside its network also sees a blend of the two photos on the
-# way. The *directions* push along the axes on which the fingerprints of the fronts differ most, in
-# standard deviations.
+# another's. The *directions* push along the axes on which the fingerprints of the fronts differ
+# most, in standard deviations.
 
 # %%
 two = widgets.between(finished, sets)

@@ -74,8 +74,8 @@ KERNEL_RIDGE = "kernel ridge"
 def baselines(split: Split) -> tuple[dict[str, np.ndarray], dict[str, float]]:
     """Predict the test targets without a network.
 
-    Those of ``evaluation.baselines`` but for the grey one, and kernel ridge
-    regression with a Gaussian kernel. Its two parameters are chosen on some of
+    Those of ``evaluation.baselines`` but for the grey one and the one on moved pairs (these
+    heads stand exactly in their place), and kernel ridge regression with a Gaussian kernel. Its two parameters are chosen on some of
     the people to train on.
 
     Returns
@@ -87,7 +87,7 @@ def baselines(split: Split) -> tuple[dict[str, np.ndarray], dict[str, float]]:
     """
     asked = split.test.batch()[0]
     found = evaluation.fit_baselines(split.train)(asked)
-    del found["constant grey"]
+    del found["constant grey"], found[evaluation.MOVED]
     gamma, alpha = _choose(split.train)
     found[KERNEL_RIDGE] = _kernel_ridge(split.train, asked, gamma, alpha)
     return found, {"gamma": gamma, "alpha": alpha}

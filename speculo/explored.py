@@ -219,7 +219,6 @@ class Between(NamedTuple):
     fronts: Fronts  # of the two
     ends: np.ndarray  # what is drawn of their fingerprints
     vector: np.ndarray  # the one on the way, (d,)
-    blended: np.ndarray  # the fronts, as much of each: (1, height, width, 1) in 0..1
     middle: np.ndarray  # what is drawn of it
     nearest: str  # whose front has the nearest fingerprint
     distance: float  # to that one
@@ -240,8 +239,6 @@ def between(
     steps = zip(pushes, every.directions.spread, every.directions.axes, strict=False)
     pushed = sum(push * deviation * axis for push, deviation, axis in steps)
     vector = (1 - share) * two.prints[0] + share * two.prints[1] + pushed
-    photos = as_input(two.pictures)
-    blended = (1 - share) * photos[:1] + share * photos[1:]
     nearest, distance = fingerprints.nearest(vector[None], every.prints, 1, "l2")
     return Between(
         opened=opened,
@@ -249,8 +246,7 @@ def between(
         fronts=two,
         ends=predictor.ends(opened, split, *index),
         vector=vector,
-        blended=blended,
-        middle=opened.decode(vector[None], blended)[0],
+        middle=opened.decode(vector[None])[0],
         nearest=every.people[nearest[0, 0]],
         distance=float(distance[0, 0]),
         problems=opened.problems,
@@ -264,13 +260,11 @@ def ways(shown: Between, count: int = 9) -> tuple[np.ndarray, np.ndarray]:
     """
     decode, directions = shown.opened.decode, shown.fronts.directions
     shares = np.linspace(0, 1, count, dtype=np.float32)[:, None]
-    (one, other), (first, second) = shown.fronts.prints, as_input(shown.fronts.pictures)
-    blended = first + shares[..., None, None] * (second - first)
-    straight = decode((1 - shares) * one + shares * other, blended)
+    one, other = shown.fronts.prints
+    straight = decode((1 - shares) * one + shares * other)
     pushes = np.linspace(-3, 3, count, dtype=np.float32)[:, None]
-    beside = np.repeat(shown.blended, count, axis=0)
     steps = directions.spread[:, None] * directions.axes
-    return straight, np.stack([decode(shown.vector + pushes * step, beside) for step in steps])
+    return straight, np.stack([decode(shown.vector + pushes * step) for step in steps])
 
 
 class Photo(NamedTuple):

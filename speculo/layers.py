@@ -1,6 +1,4 @@
-"""Layers that Keras does not have: a bias for each pixel, and a line from all pixels to all."""
-
-import math
+"""What Keras does not have: a bias for each pixel, and what undoes a sigmoid."""
 
 import numpy as np
 
@@ -24,27 +22,6 @@ class PixelBias(keras.layers.Layer):
     def call(self, inputs):  # noqa: ANN001, ANN201 - a tensor of the backend
         """Add them."""
         return inputs + self.bias
-
-
-class Line(keras.layers.Layer):
-    """Each output logit as a linear function of all input logits. Nothing of it is trained."""
-
-    def build(self, shape: tuple) -> None:
-        """Make matrix and intercept, zero at first."""
-        size = math.prod(shape[1:])
-        self.kernel = self.add_weight(
-            shape=(size, size), initializer="zeros", name="kernel", trainable=False
-        )
-        self.bias = self.add_weight(
-            shape=(size,), initializer="zeros", name="bias", trainable=False
-        )
-
-    def call(self, inputs):  # noqa: ANN001, ANN201 - a tensor of the backend
-        """Apply them."""
-        ops = keras.ops
-        inside = ops.clip(inputs, EDGE, 1 - EDGE)
-        logits = ops.reshape(ops.log(inside / (1 - inside)), (-1, self.kernel.shape[0]))
-        return ops.reshape(ops.matmul(logits, self.kernel) + self.bias, ops.shape(inputs))
 
 
 class Standardised(keras.layers.Layer):

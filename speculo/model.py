@@ -1,19 +1,19 @@
 """Speculo-v8 and its relatives: what the model card says, built in Keras."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from speculo import checks, recognizer
 from speculo.backend import keras
-from speculo.layers import Line, PixelBias, logit
+from speculo.layers import PixelBias, logit
 from speculo.pairs import as_input
 from speculo.recognizer import Recognizer
 
 KERNEL = 3
-MEAN_FACE, LINE = "mean_face", "line"
+MEAN_FACE = "mean_face"
 # The card's layers are numbered as Keras numbers those of the second model of a session.
 EARLIER_MODELS = 1
 
@@ -55,10 +55,6 @@ class Config:
         How many of the convolutions, from the first on, halve the picture. All
         by default, which leaves v8 one pixel of 64 channels before its 4096
         latents. Two leave 8 x 8 x 64, as many numbers as there are latents.
-    line : bool
-        A linear path from input to output beside the network, in logits. It is
-        fitted by ridge regression before the training, and stays as it is: the
-        network begins with it and learns what is left.
 
     Raises
     ------
@@ -80,7 +76,6 @@ class Config:
     dropout: float = 0.1
     latent_dropout: float = 0.2
     halvings: int | None = None
-    line: bool = False
 
     def __post_init__(self) -> None:
         sizes = (*self.filters, self.latent_size, *self.input_shape)
@@ -132,16 +127,10 @@ V8_MENDED = replace(
     dropout=0.0,
     latent_dropout=0.0,
     halvings=2,
-    line=True,
 )
 """Model 8 with every change to the network that chapter 07 found to help."""
 
-V8_MENDED_MANY = replace(V8_MENDED, name="Speculo-v8-mended-many", line=False)
-"""The same for many people, on whom the network learns more than a line could tell it."""
-
-ARCHITECTURES = {
-    config.name.removeprefix("Speculo-"): config for config in (V8, V7, V8_MENDED, V8_MENDED_MANY)
-}
+ARCHITECTURES = {config.name.removeprefix("Speculo-"): config for config in (V8, V7, V8_MENDED)}
 """Every model of the book by its short name."""
 
 
@@ -233,9 +222,6 @@ def _autoencoder(config: Config, precision: str) -> keras.Model:
     inputs = keras.Input(config.input_shape, name="input")
     latent = _encode(inputs, config, number, precision)
     x = _decode(latent, config, number, precision)
-    if config.line:
-        line = Line(name=LINE, dtype="float32")(inputs)
-        x = keras.layers.Add(name="sum", dtype="float32")([x, line])
     if config.mean_face:
         x = PixelBias(name=MEAN_FACE, dtype="float32")(x)
     outputs = keras.layers.Activation("sigmoid", name="output", dtype="float32")(x)
@@ -287,25 +273,9 @@ def _decode(
         KERNEL,
         padding="same",
         activation="relu" if config.output_relu else None,
-        # beside a line the network begins with nothing to add
-        kernel_initializer="zeros" if config.line else "glorot_uniform",
         name=number("conv2d_transpose"),
         dtype=dtype,
     )(x)
-
-
-def line_alone(kernel: np.ndarray, bias: np.ndarray, shape: tuple[int, int, int]) -> keras.Model:
-    """Make a model of a line and nothing else: Speculo-line.
-
-    Kernel and bias are from ``augmentation.fit_line``, the shape is height, width and
-    channels. It takes and gives what the models of `build` do, and has no latent.
-    """
-    inputs = keras.Input(shape, name="input")
-    line = Line(name=LINE)
-    outputs = keras.layers.Activation("sigmoid", name="output")(line(inputs))
-    line.kernel.assign(kernel)
-    line.bias.assign(bias)
-    return keras.Model(inputs, outputs, name="Speculo-line")
 
 
 def start_at(model: keras.Model, face: np.ndarray) -> None:
@@ -347,44 +317,34 @@ def decoder(model: keras.Model) -> keras.Model:
     -------
     keras.Model
         Takes float32 (n, latent_size) and gives (n, height, width, channels)
-        in 0..1. Where a line runs beside the network it takes two arrays: the
-        fingerprints, and the faces that the line sees.
+        in 0..1.
     """
     latent = model.get_layer("latent_space").output
-    beside = any(layer.name == LINE for layer in model.layers)
-    return keras.Model(
-        [latent, model.inputs[0]] if beside else latent,
-        model.outputs[0],
-        name=f"{model.name}-decoder",
-    )
+    return keras.Model(latent, model.outputs[0], name=f"{model.name}-decoder")
 
 
-def forward(
-    network: keras.Model, inputs: np.ndarray | Sequence[np.ndarray], *, batch_size: int = 64
-) -> np.ndarray:
+def forward(network: keras.Model, inputs: np.ndarray, *, batch_size: int = 64) -> np.ndarray:
     """Run a network on any number of inputs, batch by batch, without dropout.
 
     Parameters
     ----------
     network : keras.Model
         Keep it for the next call: it is compiled once.
-    inputs : numpy.ndarray or sequence of numpy.ndarray
-        What the network takes, n of it; a sequence where it takes several. Of
-        faces, float32 (n, height, width, 1) in 0..1, or uint8 (n, height, width).
+    inputs : numpy.ndarray
+        What the network takes, n of it. Of faces, float32 (n, height, width, 1) in
+        0..1, or uint8 (n, height, width).
 
     Returns
     -------
     numpy.ndarray
         float32, shape (n, ...).
     """
-    several = [inputs] if isinstance(inputs, np.ndarray) else inputs
     outputs = []
-    if not len(several[0]):
+    if not len(inputs):
         raise ValueError("inputs are empty, expected one or more")
-    for start in range(0, len(several[0]), batch_size):
-        batch = [each[start : start + batch_size] for each in several]
-        batch = [as_input(each) if each.dtype == np.uint8 else each for each in batch]
-        drawn = network.predict_on_batch(batch if len(batch) > 1 else batch[0])
+    for start in range(0, len(inputs), batch_size):
+        batch = inputs[start : start + batch_size]
+        drawn = network.predict_on_batch(as_input(batch) if batch.dtype == np.uint8 else batch)
         outputs.append(keras.ops.convert_to_numpy(drawn))
     return np.concatenate(outputs).astype(np.float32, copy=False)
 
@@ -392,7 +352,7 @@ def forward(
 def multiplications(model: keras.Model) -> dict[str, int]:
     """Count the multiply-adds of each layer for one image, forward.
 
-    Convolutions, dense layers and lines only; the rest is element-wise. Training costs
+    Convolutions and dense layers only; the rest is element-wise. Training costs
     three times as much. A multiply-add is two floating-point operations.
 
     Returns
@@ -406,7 +366,7 @@ def multiplications(model: keras.Model) -> dict[str, int]:
             pixels = np.prod(layer.input.shape[1:3])  # each input pixel is spread by the kernel
         elif isinstance(layer, keras.layers.Conv2D):
             pixels = np.prod(layer.output.shape[1:3])  # each output pixel is gathered by the kernel
-        elif isinstance(layer, keras.layers.Dense | Line):
+        elif isinstance(layer, keras.layers.Dense):
             pixels = 1
         else:
             continue

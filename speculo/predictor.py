@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from speculo import evaluation, fingerprints, model, recognition, recognizer
-from speculo.pairs import Pairs, Split, as_image, as_input
+from speculo.pairs import Pairs, Split, as_image
 from speculo.recognition import Chance
 from speculo.recognizer import Recognizer
 from speculo.runs import Run
@@ -71,14 +71,9 @@ class Predictor:
             return self.encode(pictures)
         return recognizer.encode(self._recognizer, pictures)
 
-    def decode(self, prints: np.ndarray, faces: np.ndarray) -> np.ndarray:
-        """Draw the faces of fingerprints: uint8 (n, height, width).
-
-        What a line beside the network sees are `faces`, float32 (n, height, width, 1);
-        a model without one does without them.
-        """
-        asked = [prints, faces] if len(self._decoder.inputs) > 1 else prints
-        return as_image(model.forward(self._decoder, asked))
+    def decode(self, prints: np.ndarray) -> np.ndarray:
+        """Draw the faces of fingerprints: uint8 (n, height, width)."""
+        return as_image(model.forward(self._decoder, prints))
 
     def _require_size(self, faces: np.ndarray) -> None:
         height, width = faces.shape[1:3]
@@ -169,7 +164,7 @@ def fronts(predictor: Predictor, split: Split) -> Fronts:
 def ends(predictor: Predictor, split: Split, *index: int) -> np.ndarray:
     """Draw some of the fronts from their fingerprints: uint8 (n, height, width)."""
     every = fronts(predictor, split)
-    return predictor.decode(every.prints[[*index]], as_input(every.pictures[[*index]]))
+    return predictor.decode(every.prints[[*index]])
 
 
 @lru_cache(maxsize=16)

@@ -45,11 +45,17 @@ TIMES = 10
 HEADS = 1000
 """How many drawn people the small model is trained on."""
 
-CONFIG = replace(model.narrowed(model.V8_MENDED_MANY, 4), name=f"Speculo-{SMALL}", latent_size=512)
+PRETRAINED = "v8-mended-8th-heads"
+"""The run whose weights a training on few people begins with."""
+PRETRAINED_ARCHITECTURE = "v8-mended-8th"
+PRETRAINED_HEADS = 2000
+"""How many drawn people it is trained on."""
+
+CONFIG = replace(model.narrowed(model.V8_MENDED, 4), name=f"Speculo-{SMALL}", latent_size=512)
 """The mended model at a fourth of the card's channels, with latents that keep its weights below
 5 MB."""
 
-RECIPE = replace(augmentation.MENDED_MANY, shift=1.0, turn=3.0, zoom=0.03, light=0.1)
+RECIPE = replace(augmentation.MENDED, shift=1.0, turn=3.0, zoom=0.03, light=0.1)
 """A reader's photos do not stand exactly in their place."""
 
 
@@ -128,6 +134,29 @@ def small(*, heads: int, epochs: int, batch_size: int) -> Run:
         "the test loss of the log is that of heads that were held out",
     ]
     kept = keep(run, split, last.test, notes)
+    return keep_weights(run, kept)
+
+
+def pretrained(*, heads: int, epochs: int, batch_size: int) -> Run:
+    """Train the mended model on drawn heads, to begin from: kept with its best weights as float16.
+
+    These heads are none of the benchmark's: they are of another seed.
+    """
+    config = model.named(PRETRAINED_ARCHITECTURE)
+    split = ablation.on_heads(heads)
+    run = runs.at(PRETRAINED)
+    training.train(
+        config, split, run, recipe=augmentation.HEADS, epochs=epochs, batch_size=batch_size
+    )
+    notes = [
+        "made by `python -m speculo.recording pretrained`",
+        f"its heads are drawn with seed {ablation.HEADS_SEED}; those of the benchmark with seed 0",
+    ]
+    return keep_weights(run, keep(run, split, split.test.turned, notes))
+
+
+def keep_weights(run: Run, kept: Run) -> Run:
+    """Put the best weights of a run beside what is kept of it, as float16, with their SHA-256."""
     arrays = files.read_arrays(run.path / "best.npz")
     halves = {
         name: array.astype(np.float16) if array.dtype == np.float32 else array
@@ -144,8 +173,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description="Trainings too long for a chapter.", prog="python -m speculo.recording"
     )
-    parser.add_argument("what", choices=("heads", "small"))
-    parser.add_argument("--architecture", default="v8-mended-many-4th", help="for heads")
+    parser.add_argument("what", choices=("heads", "small", "pretrained"))
+    parser.add_argument("--architecture", default="v8-mended-4th", help="for heads")
     parser.add_argument("--people", type=int, help="drawn people; fewer for a trial")
     parser.add_argument("--epochs", type=int, default=8, help="in all (default: 8)")
     parser.add_argument("--batch-size", type=int, default=64, help="pairs in a step (default: 64)")
@@ -155,6 +184,8 @@ def main() -> None:
     same = {"epochs": options.epochs, "batch_size": options.batch_size}
     if options.what == "small":
         kept = small(heads=options.people or HEADS, **same)
+    elif options.what == "pretrained":
+        kept = pretrained(heads=options.people or PRETRAINED_HEADS, **same)
     else:
         kept = heads(options.architecture, heads=options.people or benchmark.PEOPLE, **same)
     print(f"Kept in {files.shown(kept.path)}")

@@ -139,6 +139,11 @@ class Run:
         known = self.part("config", {})
         if "recipe" in self.record:  # older records have its fields in the config, or none
             known = known | self.part("recipe", {})
+        if known.get("line"):
+            raise ValueError(
+                f"{self.path} holds a model with a line beside its network, which the book no "
+                "longer has. Delete the folder to train again"
+            )
         values = {field.name: known[field.name] for field in fields(kind) if field.name in known}
         try:
             return kind(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})

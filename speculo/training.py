@@ -6,6 +6,7 @@ run that was killed goes on from its last full epoch and, on the same CPU, ends 
 the same weights, bit for bit.
 """
 
+import hashlib
 import importlib.metadata
 import os
 import platform
@@ -18,7 +19,7 @@ import numpy as np
 import pandas as pd
 
 from speculo import checks, device, files, history, model, runs, snapshots
-from speculo.augmentation import PUBLISHED, Recipe, batches, fit_line
+from speculo.augmentation import PUBLISHED, Recipe, batches
 from speculo.backend import keras
 from speculo.pairs import Pairs, Split
 from speculo.progress import Progress
@@ -38,12 +39,15 @@ class Plan:
         Pairs in a step.
     seed : int
         Of the first weights, the order of the pairs, the augmentation and the dropout.
+    start : Run, optional
+        Whose best weights the training begins with, in the place of random ones.
     """
 
     recipe: Recipe
     epochs: int
     batch_size: int
     seed: int
+    start: Run | None = None
 
 
 def train(
@@ -56,6 +60,7 @@ def train(
     batch_size: int = 16,
     seed: int = 0,
     precision: str | None = None,
+    start: Run | None = None,
     on_epoch: Callable[[Run], None] | None = None,
 ) -> Run:
     """Train a model until its run has so many epochs.
@@ -83,6 +88,9 @@ def train(
     precision : str, optional
         One of ``device.PRECISIONS``. By default the one that the device does
         fast, or the run's own if it was begun.
+    start : Run, optional
+        A run of a network of the same shape: its best weights are those that this
+        one begins with. Which they were is a setting of the run like others.
     on_epoch : callable, optional
         Called with the run after each epoch.
 
@@ -95,7 +103,7 @@ def train(
     ------
     ValueError
         If `epochs` or `batch_size` is below 1, if images and model differ in
-        size, or if the folder holds a run with other settings: the message
+        size, if `start` is of another network, or if the folder holds a run with other settings: the message
         says which.
     RuntimeError
         If another process is training the run.
@@ -113,7 +121,7 @@ def train(
             f"The images are {size[0]} x {size[1]}, but {config.name} takes "
             f"{config.input_shape[0]} x {config.input_shape[1]}: load them with size={config.input_shape[0]}"
         )
-    plan = Plan(recipe, epochs, batch_size, seed)
+    plan = Plan(recipe, epochs, batch_size, seed, start)
     with run.locked():
         return _train(config, split, run, plan, precision, on_epoch or (lambda _: None))
 
@@ -128,7 +136,9 @@ def _train(
 ) -> Run:
     begun = run.record
     chosen = device.precision(precision or (run.settings["precision"] if begun else None))
+    first = runs.get_weights(plan.start.model()) if plan.start else None
     settings = _settings(split, plan, chosen)
+    settings["start"] = first and {"run": plan.start.name, "sha256": _digest(first)}
     if begun:
         _refuse_other_settings(run, config, plan.recipe, settings)
     epochs, log = plan.epochs, run.history
@@ -140,7 +150,7 @@ def _train(
     _prepare(network, plan.recipe)
     done = _restore(network, run, len(log))
     if not done:
-        _begin(network, config, split.train, plan)
+        _begin(network, config, split.train, first)
     history.write(run.path, log[:done])
     record = begun | circumstances(config, plan.recipe, settings)
     run.write_record(record | {"status": "training", "process": os.getpid()})
@@ -286,12 +296,12 @@ def _averaged(network: keras.Model) -> Iterator[None]:
             weight.assign(value)
 
 
-def _begin(network: keras.Model, config: model.Config, pairs: Pairs, plan: Plan) -> None:
-    """Let a new network begin where its config says: at a line, or at the mean front."""
-    if config.line:
-        fitted = fit_line(pairs, plan.recipe, plan.seed)
-        for weight, value in zip(network.get_layer(model.LINE).weights, fitted, strict=True):
-            weight.assign(value)
+def _begin(
+    network: keras.Model, config: model.Config, pairs: Pairs, first: dict[str, np.ndarray] | None
+) -> None:
+    """Let a new network begin with the weights that it is given, or at the mean front."""
+    if first is not None:
+        runs.set_weights(network, first)
     elif config.mean_face:
         fronts = np.unique(pairs.target, return_index=True)[1]  # each counts once
         model.start_at(network, pairs.batch(fronts)[1].mean(axis=0))
@@ -347,6 +357,14 @@ def _restore(network: keras.Model, run: Run, logged: int) -> int:
             f"{newest or 'cannot be read'}. Put the files back, or delete the folder to train again"
         )
     return 0
+
+
+def _digest(weights: dict[str, np.ndarray]) -> str:
+    """SHA-256 of weights, by name and value."""
+    found = hashlib.sha256()
+    for name in sorted(weights):
+        found.update(name.encode() + np.ascontiguousarray(weights[name]).tobytes())
+    return found.hexdigest()
 
 
 def _settings(split: Split, plan: Plan, precision: str) -> dict:

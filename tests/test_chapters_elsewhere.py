@@ -64,13 +64,13 @@ def test_any_dataset_is_trained_on_and_judged(kind, datasets, home):
 
 def test_another_architecture_is_trained_on_drawn_heads_and_judged(home):
     for name in ("03_training", "04_results"):
-        parameters = {"dataset": "heads-yaw", "people": 6, "architecture": "v8-mended-many-16th"}
+        parameters = {"dataset": "heads-yaw", "people": 6, "architecture": "v8-mended-16th"}
         parameters |= {"epochs": 1} if "epochs" in SMALL[name]["parameters"] else {}
         path = home / "build" / f"{name}-heads.ipynb"
         book.execute(CHAPTERS[name], path, parameters, progress_bar=False)
     found = book.metrics(nbformat.read(path, as_version=4))
     assert found["mse"] < 0.05 and found["input_itself"] > found["ridge"]
-    assert (home / "runs" / "v8-mended-many-16th-heads-yaw-6-people" / "README.md").is_file()
+    assert (home / "runs" / "v8-mended-16th-heads-yaw-6-people" / "README.md").is_file()
 
 
 def test_papermill_itself_runs_a_chapter_on_a_folder(datasets, home):

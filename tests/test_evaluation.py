@@ -2,9 +2,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from sklearn.linear_model import Ridge
 
 from speculo import evaluation, model, pairs
+from speculo.augmentation import PUBLISHED, Recipe
 from speculo.faces import FaceSet
+from speculo.layers import logit
 
 
 @pytest.fixture(scope="module")
@@ -19,6 +22,36 @@ def test_baselines_are_the_measured_ones(last_eight, predicted):
     assert table["input itself"] == pytest.approx(0.0167, abs=5e-5)
     assert table["ridge regression"] == pytest.approx(0.0137, abs=5e-5)
     assert table["ridge, mirrored too"] == pytest.approx(0.0127, abs=5e-5)
+    assert table["ridge, moved too"] == pytest.approx(0.0114, abs=1e-4)
+
+
+def test_moved_ridge_without_moving_is_ridge_regression_on_logits(few, monkeypatch):
+    monkeypatch.setattr(evaluation, "ENOUGH", 1)
+    kernel, bias = evaluation.fit_moved(few.train, PUBLISHED, shrink=0)
+    inputs, targets = (
+        logit(each).reshape(len(each), -1).astype(np.float64) for each in few.train.batch()
+    )
+    fitted = Ridge(alpha=evaluation.PENALTY).fit(inputs, targets)
+    assert kernel == pytest.approx(fitted.coef_.T, abs=1e-4)
+    assert bias == pytest.approx(fitted.intercept_, abs=1e-2)
+
+
+def test_moved_ridge_shrunk_draws_nearer_to_the_mean(few):
+    plain, shrunk = (
+        evaluation.fit_moved(few.train, Recipe(), shrink=share) for share in (0.0, 0.5)
+    )
+    assert shrunk[0] == pytest.approx(plain[0] / 2, abs=1e-6)
+    inputs, targets = (logit(each).reshape(len(each), -1) for each in few.train.batch())
+    for kernel, bias in (plain, shrunk):
+        drawn = (inputs @ kernel + bias).mean(axis=0)
+        assert drawn == pytest.approx(targets.mean(axis=0), abs=1e-3)
+
+
+def test_the_same_seed_moves_the_pairs_in_the_same_way(few):
+    one, same, other = (
+        evaluation.fit_moved(few.train, Recipe(shift=1.0), seed=seed) for seed in (0, 0, 1)
+    )
+    assert np.array_equal(one[0], same[0]) and not np.array_equal(one[0], other[0])
 
 
 def test_baselines_do_not_look_at_the_test_targets(last_eight, predicted):

@@ -12,7 +12,6 @@ from speculo import (
     card,
     evaluation,
     files,
-    layers,
     model,
     pairs,
     runs,
@@ -25,10 +24,9 @@ from speculo.pairs import Split
 
 
 @pytest.fixture
-def mended(tiny, monkeypatch):
-    """All changes to the network, in few channels, and a line that is fitted on few pairs."""
-    monkeypatch.setattr(augmentation, "ENOUGH", 200)
-    changes = {"output_relu": False, "mean_face": True, "momentum": 0.9, "line": True}
+def mended(tiny):
+    """All changes to the network, in few channels."""
+    changes = {"output_relu": False, "mean_face": True, "momentum": 0.9}
     return replace(tiny, **changes, dropout=0.05, latent_dropout=0.0, halvings=3)
 
 
@@ -78,7 +76,7 @@ def test_records_of_before_are_read(record, tiny):
 
 def test_every_model_of_the_book_has_its_recipe():
     assert augmentation.RECIPES.keys() == model.ARCHITECTURES.keys()
-    assert augmentation.named("v8-mended-many-4th") == augmentation.MENDED_MANY
+    assert augmentation.named("v8-mended-4th") == augmentation.MENDED
     assert augmentation.named("v7") == PUBLISHED
     with pytest.raises(ValueError, match="Unknown architecture 'v9-4th'"):
         augmentation.named("v9-4th")
@@ -107,6 +105,8 @@ def test_halvings_leave_the_picture_so_large(tiny, halvings):
         ({"average": -0.1}, "average is -0.1"),
         ({"shift": -1}, "shift is -1"),
         ({"fronts": 0}, "fronts is 0"),
+        ({"closer": -0.1}, "closer is -0.1"),
+        ({"pace": 0}, "pace is 0, expected above 0"),
         ({"schedule": "linear"}, "'linear', expected one of constant, cosine"),
     ],
 )
@@ -126,7 +126,7 @@ def test_narrowing_divides_channels_and_latents():
 
 def test_a_short_name_stands_for_a_model_at_any_width():
     assert model.named("v8") == model.V8 and model.named("v7") == model.V7
-    assert model.named("v8-mended-many-8th") == model.narrowed(model.V8_MENDED_MANY, 8)
+    assert model.named("v8-mended-8th") == model.narrowed(model.V8_MENDED, 8)
     with pytest.raises(ValueError, match="Unknown architecture 'v9', expected one of v8, v7"):
         model.named("v9")
     with pytest.raises(ValueError, match="divisor is 3"):
@@ -149,7 +149,8 @@ def test_it_starts_at_the_face_that_it_is_given(tiny):
 
 def test_a_cosine_falls_from_the_card_s_rate_to_zero():
     assert [RECIPE.rate(done) for done in (0, 0.5, 1)] == pytest.approx([1, 0.5, 0])
-    assert PUBLISHED.rate(0.9) == 1
+    assert PUBLISHED.rate(0.9) == 1 and replace(PUBLISHED, pace=0.3).rate(0.9) == 0.3
+    assert replace(RECIPE, pace=0.5).rate(0.5) == pytest.approx(0.25)
 
 
 def test_stopped_and_continued_equals_never_stopped(mended, few):
@@ -211,7 +212,9 @@ def test_input_and_target_are_mirrored_together(batch):
         assert np.array_equal(targets[number], batch[1][number][:, ::step])
 
 
-@pytest.mark.parametrize("change", [{"shift": 2.0}, {"turn": 10.0}, {"zoom": 0.1}, {"light": 0.3}])
+@pytest.mark.parametrize(
+    "change", [{"shift": 2.0}, {"turn": 10.0}, {"zoom": 0.1}, {"closer": 0.2}, {"light": 0.3}]
+)
 def test_input_and_target_move_together_and_stay_pictures(batch, change):
     rng = np.random.default_rng(0)
     inputs, same = augmentation.augment(batch[0], batch[0], Recipe(**change), rng)
@@ -228,6 +231,14 @@ def test_a_shift_by_whole_pixels_is_exact():
     assert moved[0, 2:, :-3] == pytest.approx(images[0, :-2, 3:], abs=1e-6)
 
 
+def test_nearer_by_half_shows_the_middle():
+    """At twice the size the picture is its middle half, each pixel between its neighbours."""
+    ramp = np.broadcast_to(np.linspace(0, 1, 32, dtype=np.float32)[:, None, None], (1, 32, 32, 1))
+    recipe = Recipe(closer=float(np.log(2)))
+    near, _ = augmentation.augment(ramp, ramp, recipe, np.random.default_rng(0))
+    assert near[0, :, 0, 0] == pytest.approx(0.5 + (ramp[0, :, 0, 0] - 0.5) / 2, abs=1e-5)
+
+
 def test_a_quarter_turn_is_exact():
     images = np.random.default_rng(0).random((1, 32, 32, 2), dtype=np.float32)
     turned = augmentation._moved(
@@ -237,59 +248,68 @@ def test_a_quarter_turn_is_exact():
     assert any(np.allclose(turned[0], each, atol=1e-4) for each in quarters)
 
 
-def test_a_line_is_ridge_regression_on_logits(few, monkeypatch):
-    monkeypatch.setattr(augmentation, "ENOUGH", 1)
-    kernel, bias = augmentation.fit_line(few.train, PUBLISHED, seed=0)
-    inputs, targets = (
-        layers.logit(each).reshape(len(each), -1).astype(np.float64) for each in few.train.batch()
-    )
-    moved = inputs - inputs.mean(axis=0)
-    expected = np.linalg.solve(
-        moved.T @ moved + augmentation.PENALTY * np.eye(1024),
-        moved.T @ (targets - targets.mean(axis=0)),
-    )
-    assert kernel == pytest.approx(expected, abs=1e-4)
-    assert (inputs @ kernel + bias).mean(axis=0) == pytest.approx(targets.mean(axis=0), abs=1e-3)
+def begun(config, few, name="start"):
+    return train(config, few, name, Recipe(mirror=True), epochs=1, seed=1)
 
 
-def test_a_shrunk_line_draws_nearer_to_the_mean(few):
-    line, shrunk = (
-        augmentation.fit_line(few.train, Recipe(shrink=share), seed=0) for share in (0.0, 0.5)
-    )
-    assert shrunk[0] == pytest.approx(line[0] / 2, abs=1e-6)
-    inputs, targets = (layers.logit(each).reshape(len(each), -1) for each in few.train.batch())
-    for kernel, bias in (line, shrunk):
-        drawn = (inputs @ kernel + bias).mean(axis=0)
-        assert drawn == pytest.approx(targets.mean(axis=0), abs=1e-3)
+def test_it_begins_with_the_weights_that_it_is_given(mended, few):
+    start = begun(mended, few)
+    network = start.model()
+    before = evaluation.predict(network, few.test)
+
+    def look(run):
+        now = files.read_arrays(run.path / "last.npz")
+        moved = [
+            np.abs(now[name] - value).max() for name, value in runs.get_weights(network).items()
+        ]
+        assert 0 < max(moved) < 0.1  # a few steps of a low rate away
+        assert np.abs(evaluation.predict(run.model(), few.test) - before).mean() < 0.1
+
+    recipe = replace(RECIPE, pace=0.01)
+    run = train(mended, few, "a", recipe, epochs=1, start=start, on_epoch=look)
+    begin = run.settings["start"]
+    assert begin["run"] == "start" and len(begin["sha256"]) == 64
+    assert begun(mended, few, "again").settings["start"] is None
 
 
-def test_a_network_beside_a_line_begins_as_the_line(few, mended):
-    kernel, bias = augmentation.fit_line(few.train, RECIPE, seed=0)
-    alone = model.line_alone(kernel, bias, mended.input_shape)
-    assert sum(model.multiplications(alone).values()) == 1024**2
-    network = model.build(mended, seed=0)
-    for weight, value in zip(network.get_layer(model.LINE).weights, (kernel, bias), strict=True):
-        weight.assign(value)
-    one, other = (evaluation.predict(each, few.test) for each in (alone, network))
-    assert one == pytest.approx(other, abs=1e-5)
+def test_a_killed_fine_tuning_goes_on_and_from_other_weights_it_is_refused(mended, few):
+    start = begun(mended, few)
+    recipe = replace(RECIPE, pace=0.3)
+    whole = train(mended, few, "whole", recipe, start=start)
+
+    def stop(run):
+        if run.epochs == 2:
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        train(mended, few, "killed", recipe, start=start, on_epoch=stop)
+    with pytest.raises(ValueError, match="start: {'run': 'start'.*None now"):
+        train(mended, few, "killed", recipe)
+    other = train(mended, few, "other", Recipe(), epochs=1)
+    with pytest.raises(ValueError, match="start: .*'run': 'other'"):
+        train(mended, few, "killed", recipe, start=other)
+    killed = train(mended, few, "killed", recipe, start=start)
+    assert equal(state(whole), state(killed))
+    from_nothing = train(mended, few, "random", recipe)
+    assert not equal(state(whole), state(from_nothing))
+    with pytest.raises(ValueError, match="start: None before"):
+        train(mended, few, "random", recipe, start=start)
 
 
-def test_training_leaves_the_line_as_it_is(few, mended):
-    kernel, bias = augmentation.fit_line(few.train, RECIPE, seed=0)
-    line = train(mended, few, "a", RECIPE, epochs=1).model().get_layer(model.LINE)
-    assert np.array_equal(line.kernel, kernel) and np.array_equal(line.bias, bias)
+def test_weights_of_another_network_are_refused(mended, tiny, few):
+    start = train(tiny, few, "start", epochs=1)
+    with pytest.raises(ValueError, match="it belongs to another model"):
+        train(mended, few, "a", start=start)
 
 
-def test_moving_both_sides_beats_mirrored_ridge(last_eight):
-    """The find of chapter 07: of all that was tried, this brought the most."""
-    kernel, bias = augmentation.fit_line(last_eight.train, augmentation.MENDED, seed=0)
-    drawn = evaluation.predict(model.line_alone(kernel, bias, (32, 32, 1)), last_eight.test)
-    baselines = evaluation.baselines(last_eight)
-    error, ridge = (
-        evaluation.squared_error(each, last_eight.test).mean()
-        for each in (drawn, baselines["ridge, mirrored too"])
-    )
-    assert error < 0.95 * ridge
+def test_a_run_with_a_line_of_before_is_refused_in_one_line(tiny):
+    run = runs.at("old")
+    run.write_record({"config": asdict(tiny) | {"line": True}, "recipe": {"shrink": 0.2}})
+    for read in (lambda: run.config, lambda: run.recipe):
+        with pytest.raises(ValueError, match="a line beside its network.*Delete the folder"):
+            read()
+    run.write_record({"config": asdict(tiny) | {"line": False}, "recipe": {"shrink": 0.0}})
+    assert run.config == tiny and run.recipe == PUBLISHED
 
 
 def test_variants_add_change_after_change_and_leave_out_each():

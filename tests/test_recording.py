@@ -54,7 +54,7 @@ def test_halves_draw_the_same_picture():
 def test_what_is_kept_of_a_run_is_all_but_its_weights(tmp_path, monkeypatch):
     monkeypatch.setenv("SPECULO_HOME", str(tmp_path))
     monkeypatch.setattr(runs, "RECORDED", tmp_path / "recorded")
-    kept = recording.heads("v8-mended-many-64th", heads=6, epochs=1, batch_size=16)
+    kept = recording.heads("v8-mended-64th", heads=6, epochs=1, batch_size=16)
     found = {str(path.relative_to(kept.path)) for path in kept.path.rglob("*") if path.is_file()}
     pictures = {f"img/{name}.png" for name in ("dataset", "model", "loss", "predictions")}
     assert found == {
@@ -64,10 +64,10 @@ def test_what_is_kept_of_a_run_is_all_but_its_weights(tmp_path, monkeypatch):
         "snapshots/epoch-0001.png",
     } | {*pictures}
     card = (kept.path / "README.md").read_text(encoding="utf-8")
-    assert "recording heads --architecture v8-mended-many-64th" in card
+    assert "recording heads --architecture v8-mended-64th" in card
 
 
-@pytest.mark.parametrize("name", ["v8-4th-heads-medium", "v8-mended-many-4th-heads-medium"])
+@pytest.mark.parametrize("name", ["v8-4th-heads-medium", "v8-mended-4th-heads-medium"])
 def test_the_recorded_runs_are_those_that_the_chapter_names(name):
     run = runs.recorded(name)
     assert run.config == model.named(name.removesuffix("-heads-medium"))

@@ -22,7 +22,7 @@ import pandas as pd
 from sklearn.kernel_ridge import KernelRidge
 
 import speculo
-from speculo import checks, evaluation, files, fingerprints, model, pairs, runs
+from speculo import checks, evaluation, files, fingerprints, pairs, runs
 from speculo.pairs import Pairs, Split
 from speculo.runs import Run
 from speculo.sources.heads import LEVELS
@@ -136,11 +136,10 @@ def rank_1(drawn: np.ndarray, gallery: np.ndarray, test: Pairs) -> np.ndarray:
 
 def judge_fingerprints(run: Run, test: Pairs) -> pd.DataFrame:
     """The same as `judge`, by the fingerprints of photos and fronts: rank-1 alone."""
-    encoder = model.encoder(run.model())
+    take = fingerprints.taker(run.config, run.model())
     gallery = np.unique(test.target)
     images = test.faces.images
-    photos = fingerprints.encode(encoder, images[test.input])
-    nearest, _ = fingerprints.nearest(photos, fingerprints.encode(encoder, images[gallery]), 1)
+    nearest, _ = fingerprints.nearest(take(images[test.input]), take(images[gallery]), 1)
     return _by_bin({"rank-1": gallery[nearest[:, 0]] == test.target}, test)
 
 
@@ -171,7 +170,8 @@ def of_level(level: str, names: Iterable[str] = (), people: int = PEOPLE) -> pd.
     tables = {}
     for name in names:
         run = runs.open(name)
-        run.require(every)
+        if run.trained_on(every.train.faces.name):  # heads of another seed are other people
+            run.require(every)
         tables[run.config.name] = judge(evaluation.predict(run.model(), each.test), each.test)
         tables[f"{run.config.name}, fingerprints"] = judge_fingerprints(run, each.test)
     predictions, parameters = baselines(each)
@@ -227,7 +227,7 @@ def main() -> None:
     tables = []
     for level in levels:
         begin = time.perf_counter()
-        mine = [name for name, dataset in trained.items() if dataset == f"heads-{level}"]
+        mine = [name for name, dataset in trained.items() if dataset.startswith(f"heads-{level}")]
         tables.append(of_level(level, mine, options.people))
         print(f"heads-{level}: {time.perf_counter() - begin:.0f} s", flush=True)
     table = pd.concat(tables, ignore_index=True)

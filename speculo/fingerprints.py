@@ -9,6 +9,7 @@ import numpy as np
 
 from speculo import checks, model, recognizer, runs
 from speculo.backend import keras
+from speculo.recognizer import Recognizer
 
 METRICS = ("l2", "cosine")
 """Distances between fingerprints: Euclidean, and 1 minus the cosine of the angle."""
@@ -85,12 +86,23 @@ def shipped() -> Callable[[np.ndarray], np.ndarray]:
     ValueError
         If they are damaged.
     """
-    return partial(recognizer.encode, _shipped())
+    return _shipped()
 
 
 @cache
-def _shipped() -> keras.Model:
-    return recognizer.encoder(runs.recorded(SHIPPED).model())
+def _shipped() -> Callable[[np.ndarray], np.ndarray]:
+    run = runs.recorded(SHIPPED)
+    return taker(run.config, run.model())
+
+
+def taker(config: model.Config | Recognizer, network: keras.Model) -> Callable:
+    """Give the function that takes the fingerprints of a network, as they are compared.
+
+    Of the fingerprint model it is ``recognizer.encode``, of others `encode`.
+    """
+    if isinstance(config, Recognizer):
+        return partial(recognizer.encode, recognizer.encoder(network))
+    return partial(encode, model.encoder(network))
 
 
 def distances(queries: np.ndarray, gallery: np.ndarray, metric: str = "cosine") -> np.ndarray:

@@ -8,10 +8,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from speculo import evaluation, fingerprints, model, recognition, recognizer
+from speculo import evaluation, fingerprints, model, recognition
 from speculo.pairs import Pairs, Split, as_image
 from speculo.recognition import Chance
-from speculo.recognizer import Recognizer
 from speculo.runs import Run
 
 DIRECTIONS = 4
@@ -52,8 +51,7 @@ class Predictor:
             self.size = run.config.input_shape[0]
             self._network = run.model()
         self._encoder, self._decoder = model.encoder(self._network), model.decoder(self._network)
-        tells_apart = isinstance(run.config, Recognizer)
-        self._recognizer = recognizer.encoder(self._network) if tells_apart else None
+        self._take = fingerprints.taker(run.config, self._network)
 
     def draw(self, faces: np.ndarray) -> np.ndarray:
         """Draw the front of float32 (n, height, width, 1) in 0..1: the same shape."""
@@ -67,9 +65,8 @@ class Predictor:
 
     def fingerprints(self, pictures: np.ndarray) -> np.ndarray:
         """Fingerprints, float32 (n, d), of uint8 (n, height, width): what is compared."""
-        if self._recognizer is None:
-            return self.encode(pictures)
-        return recognizer.encode(self._recognizer, pictures)
+        self._require_size(pictures)
+        return self._take(pictures)
 
     def decode(self, prints: np.ndarray) -> np.ndarray:
         """Draw the faces of fingerprints: uint8 (n, height, width)."""

@@ -8,6 +8,7 @@ the picture.
 
 from dataclasses import dataclass
 from functools import partial
+from itertools import count
 
 import cv2
 import numpy as np
@@ -86,6 +87,7 @@ def network(config: Recognizer, precision: str = "float32", seed: int = 0) -> ke
     """
     layers = keras.layers
     seeds = iter(np.random.SeedSequence(seed).generate_state(64).tolist())
+    numbers = count(1)  # of the layers that have weights: their names must be the same every time
     dtype = keras.dtype_policies.get(precision)
     bent = partial(layers.Activation, "silu", dtype=dtype)
 
@@ -97,11 +99,13 @@ def network(config: Recognizer, precision: str = "float32", seed: int = 0) -> ke
             padding="same",
             use_bias=False,
             kernel_initializer=keras.initializers.HeNormal(seed=next(seeds)),
+            name=f"convolution_{next(numbers)}",
             dtype=dtype,
         )(x)
 
     def normed(x: keras.KerasTensor):  # noqa: ANN202
-        return layers.BatchNormalization(momentum=0.97, dtype=dtype)(x)
+        name = f"normalisation_{next(numbers)}"
+        return layers.BatchNormalization(momentum=0.97, name=name, dtype=dtype)(x)
 
     def block(x: keras.KerasTensor, channels: int, strides: int):  # noqa: ANN202
         inner = bent()(normed(convolved(x, channels, 3, strides)))
@@ -117,8 +121,8 @@ def network(config: Recognizer, precision: str = "float32", seed: int = 0) -> ke
     inputs = keras.Input(config.input_shape, name="input")
     x = Standardised(name="standardised", dtype="float32")(inputs)
     x = bent()(normed(convolved(x, config.filters[0], 5, 2)))
-    for channels, count in zip(config.filters[1:], config.blocks, strict=True):
-        for number in range(count):
+    for channels, blocks in zip(config.filters[1:], config.blocks, strict=True):
+        for number in range(blocks):
             x = block(x, channels, 1 if number else 2)
     x = layers.Flatten(name="features", dtype=dtype)(x)
     x = dense(config.latent_size, use_bias=False, name="directions")(x)
@@ -127,8 +131,8 @@ def network(config: Recognizer, precision: str = "float32", seed: int = 0) -> ke
         layer.trainable = False
     light = Light(name="light", dtype="float32")(inputs)
     x = layers.Concatenate(name="latent_space", dtype="float32")([latent, light])
-    for width in config.hidden:
-        x = bent()(dense(width)(x))
+    for number, width in enumerate(config.hidden, 1):
+        x = bent()(dense(width, name=f"hidden_{number}")(x))
     x = dense(int(np.prod(config.input_shape)), name="pixels")(x)
     x = layers.Reshape(config.input_shape, dtype=dtype)(x)
     outputs = layers.Activation("sigmoid", name="output", dtype="float32")(x)

@@ -2,9 +2,9 @@
 
 ``python -m speculo.recording heads --architecture v8-4th`` trains on 2,000 drawn
 people and keeps log, pictures and model card, without the weights.
-``python -m speculo.recording small`` trains the small model whose weights come
-with the book, on heads and on people of ORL. People 33 to 40 of ORL are not among
-its people: not to train on, and not to choose an epoch by.
+``pretrained`` trains the mended model that chapter 07 goes on with, and keeps its
+weights too. ``fingerprint`` teaches the model of chapter 08 to tell people apart, and
+then lets it draw. People 21 to 40 of ORL are not among those that it learns from.
 
 A training that was stopped goes on where it was; one that is finished is kept anew.
 """
@@ -12,8 +12,10 @@ A training that was stopped goes on where it was; one that is finished is kept a
 import argparse
 import hashlib
 import shutil
+import subprocess
+import sys
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import numpy as np
 
@@ -24,26 +26,21 @@ from speculo import (
     benchmark,
     card,
     checks,
+    device,
     evaluation,
-    faces,
     files,
+    fingerprints,
     history,
     model,
     pairs,
     plots,
+    recognizer_training,
     runs,
     training,
 )
 from speculo.pairs import Pairs, Split
+from speculo.recognizer import Recognizer
 from speculo.runs import Run
-
-SMALL = "mended-small"
-HELD_OUT = 0.1
-"""Share of the heads that choose the epoch of the small model."""
-TIMES = 10
-"""How often an epoch meets each photo of ORL: these people are few among the heads."""
-HEADS = 1000
-"""How many drawn people the small model is trained on."""
 
 PRETRAINED = "v8-mended-8th-heads"
 """The run whose weights a training on few people begins with."""
@@ -51,23 +48,23 @@ PRETRAINED_ARCHITECTURE = "v8-mended-8th"
 PRETRAINED_HEADS = 2000
 """How many drawn people it is trained on."""
 
-CONFIG = replace(model.narrowed(model.V8_MENDED, 4), name=f"Speculo-{SMALL}", latent_size=512)
-"""The mended model at a fourth of the card's channels, with latents that keep its weights below
-5 MB."""
-
-RECIPE = replace(augmentation.MENDED, shift=1.0, turn=3.0, zoom=0.03, light=0.1)
-"""A reader's photos do not stand exactly in their place."""
+PHOTOS = 8
+"""Of each of the heads that the fingerprint model draws."""
+HELD_OUT = 0.02
+"""Share of the heads that choose the epoch of the fingerprint model's drawings."""
 
 
-def people(heads: int = HEADS) -> Split:
-    """Heads and people of ORL to train on, other heads to choose the epoch by."""
-    orl = faces.select(speculo.load("orl"), ablation.CHOICE)
-    drawn = speculo.load("heads-medium", people=heads)
-    test = drawn.names[-round(HELD_OUT * heads) :]
-    train, test = pairs.split_by_names(faces.join(orl, drawn), test)
-    real = train.person < len(orl.names)
-    index = np.concatenate([np.flatnonzero(~real), np.repeat(np.flatnonzero(real), TIMES)])
-    return Split(train.take(index), test)
+EVERYTHING = (
+    "speculo.recording heads --architecture v8-4th",
+    "speculo.recording heads --architecture v8-mended-4th",
+    "speculo.recording pretrained --epochs 9 --batch-size 32",
+    "speculo.recording fingerprint",
+    "speculo.benchmark --run v8-4th-heads-medium --run v8-mended-4th-heads-medium "
+    "--run fingerprint --out data/recorded/benchmark/benchmark.csv",
+    "speculo.ablation --seeds 2",
+    "speculo.ablation --final --seeds 3",
+)
+"""The commands that make all of ``data/recorded``, in their order."""
 
 
 def keep(run: Run, split: Split, asked: Pairs, notes: Sequence[str]) -> Run:
@@ -118,25 +115,6 @@ def heads(architecture: str, *, heads: int, epochs: int, batch_size: int) -> Run
     return keep(run, split, split.test.turned, [f"made by `{command}`"])
 
 
-def small(*, heads: int, epochs: int, batch_size: int) -> Run:
-    """Train the small model, and keep it with its best weights as float16.
-
-    Halves are exact enough: the tests have the measure.
-    """
-    split = people(heads)
-    run = runs.at(SMALL)
-    training.train(CONFIG, split, run, recipe=RECIPE, epochs=epochs, batch_size=batch_size)
-    (last,) = ablation.last_test().values()
-    notes = [
-        "made by `python -m speculo.recording small`",
-        f"the last picture shows people {ablation.LAST[0]} to {ablation.LAST[-1]} of ORL, who are "
-        "not in the training",
-        "the test loss of the log is that of heads that were held out",
-    ]
-    kept = keep(run, split, last.test, notes)
-    return keep_weights(run, kept)
-
-
 def pretrained(*, heads: int, epochs: int, batch_size: int) -> Run:
     """Train the mended model on drawn heads, to begin from: kept with its best weights as float16.
 
@@ -153,6 +131,49 @@ def pretrained(*, heads: int, epochs: int, batch_size: int) -> Run:
         f"its heads are drawn with seed {ablation.HEADS_SEED}; those of the benchmark with seed 0",
     ]
     return keep_weights(run, keep(run, split, split.test.turned, notes))
+
+
+def fingerprint(*, heads: int, epochs: int, batch_size: int) -> Run:
+    """Teach the fingerprint model to tell people apart, let it draw, and keep it with its weights.
+
+    The heads that it draws are those that it was taught on, and some that are held out.
+    """
+    config, taught = Recognizer(), runs.at(f"{fingerprints.SHIPPED}-taught")
+    network = model.build(config, precision=device.precision(), seed=recognizer_training.SEED)
+    drawn = recognizer_training.drawn_people(heads)
+    log = recognizer_training.teach(
+        network,
+        recognizer_training.LESSON,
+        drawn,
+        recognizer_training.real_people(),
+        taught.path / "state.npz",
+    )
+    taught.write_record({"config": asdict(config)})
+    files.write_arrays(taught.path / "best.npz", runs.get_weights(network))
+
+    seed = recognizer_training.SEED
+    photos = speculo.load("heads-medium", people=heads, photos=PHOTOS, seed=seed)
+    # the same names are other people than those of seed 0
+    split = pairs.split(replace(photos, name=f"{photos.name}-seed-{seed}"), test=HELD_OUT)
+    run = runs.at(fingerprints.SHIPPED)
+    training.train(
+        config,
+        split,
+        run,
+        recipe=augmentation.MENDED,
+        epochs=epochs,
+        batch_size=batch_size,
+        start=taught,
+    )
+    notes = [
+        "made by `python -m speculo.recording fingerprint`",
+        f"before it drew, it learned to tell {len(drawn.names):,} drawn people and "
+        f"{len(recognizer_training.REAL)} of ORL apart: `teaching.csv` is the log of that",
+        f"its heads are drawn with seed {recognizer_training.SEED}; those of the benchmark with seed 0",
+    ]
+    kept = keep(run, split, split.test.turned, notes)
+    files.write_text(kept.path / "teaching.csv", log.round(4).to_csv(index=False))
+    return keep_weights(run, kept)
 
 
 def keep_weights(run: Run, kept: Run) -> Run:
@@ -173,7 +194,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description="Trainings too long for a chapter.", prog="python -m speculo.recording"
     )
-    parser.add_argument("what", choices=("heads", "small", "pretrained"))
+    kinds = ("heads", "pretrained", "fingerprint")
+    parser.add_argument("what", nargs="?", choices=kinds, help="everything, where nothing is named")
     parser.add_argument("--architecture", default="v8-mended-4th", help="for heads")
     parser.add_argument("--people", type=int, help="drawn people; fewer for a trial")
     parser.add_argument("--epochs", type=int, default=8, help="in all (default: 8)")
@@ -182,8 +204,13 @@ def main() -> None:
     if options.people is not None:
         checks.whole_number("--people", options.people, 2)
     same = {"epochs": options.epochs, "batch_size": options.batch_size}
-    if options.what == "small":
-        kept = small(heads=options.people or HEADS, **same)
+    if options.what is None:
+        for command in EVERYTHING:
+            print(f"python -m {command}", flush=True)
+            subprocess.run([sys.executable, "-m", *command.split()], check=True)
+        return
+    if options.what == "fingerprint":
+        kept = fingerprint(heads=options.people or recognizer_training.PEOPLE, **same)
     elif options.what == "pretrained":
         kept = pretrained(heads=options.people or PRETRAINED_HEADS, **same)
     else:

@@ -96,18 +96,10 @@ class Run:
         return record
 
     def part(self, name: str, expected: dict[str, type]) -> dict:
-        """One part of the record, with the fields that it should have.
+        """One part of the record, with the fields that it should have, by the type of their values.
 
-        Parameters
-        ----------
-        name : str
-        expected : dict
-            Field to the type of its value. There may be more fields.
-
-        Raises
-        ------
-        ValueError
-            If the part or one of the fields is missing or of another type.
+        There may be more fields. A ValueError says if the part or one of the fields is missing or
+        of another type.
         """
         found = self.record.get(name)
         if not isinstance(found, dict):

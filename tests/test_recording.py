@@ -1,49 +1,89 @@
-"""The trainings that come with the book, and the weights of one of them."""
+"""The trainings that come with the book, and the weights of two of them."""
 
 import numpy as np
 import pytest
+from test_recognizer import SMALL
 
-from speculo import ablation, evaluation, model, pairs, recording, runs
+import speculo
+from speculo import (
+    evaluation,
+    fingerprints,
+    model,
+    pairs,
+    recognition,
+    recognizer,
+    recognizer_training,
+    recording,
+    runs,
+)
+from speculo.recognizer_training import Lesson
 
-
-@pytest.fixture(scope="module")
-def small():
-    return runs.recorded(recording.SMALL)
-
-
-def test_it_has_not_seen_the_last_people(small):
-    settings = small.record["settings"]
-    people = {*settings["train_people"], *settings["test_people"]}
-    assert set(ablation.CHOICE) <= people and not people & set(ablation.LAST)
-
-
-def test_its_weights_are_checked_and_small(small):
-    assert set(small.record["sha256"]) == {"best.npz"}
-    assert (small.path / "best.npz").stat().st_size <= 5e6
-
-
-def test_it_draws_people_whom_it_has_not_seen(small, last_eight):
-    """Better than ridge regression that was fitted on the same people of ORL."""
-    outputs = evaluation.predict(small.model(), last_eight.test)
-    ridge = evaluation.baselines(last_eight)["ridge regression"]
-    error, level = (
-        evaluation.squared_error(each, last_eight.test).mean() for each in (outputs, ridge)
-    )
-    assert error < level and np.isfinite(outputs).all()
+WITH_WEIGHTS = [fingerprints.SHIPPED, recording.PRETRAINED]
 
 
-def test_each_photo_of_orl_counts_several_times():
-    split = recording.people(20)
-    real = np.isin(split.train.faces.names, ablation.CHOICE)[split.train.faces.person]
-    counts = np.bincount(split.train.input, minlength=len(real))
-    assert (counts[real] == recording.TIMES).all()
-    assert len(split.test.people) == 2 and not set(split.test.people) & set(split.train.people)
-    assert isinstance(split, pairs.Split)
+def test_all_shipped_weights_together_are_small_and_checked():
+    found = {path.parent.name: path.stat().st_size for path in runs.RECORDED.rglob("*.npz")}
+    assert sorted(found) == sorted(WITH_WEIGHTS) and sum(found.values()) <= 5e6
+    for name in WITH_WEIGHTS:
+        assert set(runs.recorded(name).record["sha256"]) == {"best.npz"}
+
+
+def test_whom_it_learned_from_is_nobody_of_the_judged(orl):
+    assert set(recognizer_training.REAL) == set(orl.names[:20])
+    run = runs.recorded(fingerprints.SHIPPED)
+    assert not run.trained_on("orl") and not run.trained_on("heads-medium")
+
+
+def test_the_shipped_fingerprints_tell_unseen_people_apart(orl):
+    """Far better than pixels do, on people of flesh whom it has never seen."""
+    unseen = np.flatnonzero(~np.isin(np.array(orl.names)[orl.person], recognizer_training.REAL))
+    prints = fingerprints.shipped()(orl.images[unseen])
+    assert prints.shape == (200, 128) and prints.dtype == np.float32
+    assert np.allclose(np.linalg.norm(prints, axis=1), 1, atol=1e-5)
+    found = recognition.measures(prints, orl.person[unseen])
+    pixels = recognition.measures(orl.images[unseen].reshape(200, -1) / 255.0, orl.person[unseen])
+    assert found["eer"] < 0.6 * pixels["eer"] and found["rank_1"] > pixels["rank_1"] + 0.1
+    assert found["tmr_at_fmr_1"] > pixels["tmr_at_fmr_1"] + 0.15
+
+
+@pytest.mark.parametrize("size", [16, 50, 92])
+def test_shipped_fingerprints_of_other_sizes_are_near(orl, size):
+    """A picture that is scaled is the same person's."""
+    some = orl.images[::20]
+    scaled = np.rint(recognizer.resized(some, size) * 255).astype(np.uint8)
+    near = (fingerprints.shipped()(scaled) * fingerprints.shipped()(some)).sum(axis=1)
+    assert np.median(near) > (0.8 if size >= 32 else 0.5)
+
+
+def test_it_draws_heads_whom_it_has_not_seen_better_than_ridge_regression():
+    heads = pairs.split(speculo.load("heads-medium", people=40, photos=6))
+    drawn = evaluation.predict(runs.recorded(fingerprints.SHIPPED).model(), heads.test)
+    levels = evaluation.baselines(heads)
+    errors = {"drawn": drawn, **levels}
+    mean = {
+        name: evaluation.squared_error(each, heads.test).mean() for name, each in errors.items()
+    }
+    assert mean["drawn"] == min(mean.values()) and np.isfinite(drawn).all()
+
+
+def test_a_small_teaching_is_kept_with_its_log(tmp_path, monkeypatch):
+    monkeypatch.setenv("SPECULO_HOME", str(tmp_path))
+    monkeypatch.setattr(runs, "RECORDED", tmp_path / "recorded")
+    monkeypatch.setattr(recording, "Recognizer", lambda: SMALL)
+    monkeypatch.setattr(recognizer_training, "LESSON", Lesson(epochs=1, late=1, repeats=1))
+    monkeypatch.setattr(recognizer_training, "SIZE", 32)
+    kept = recording.fingerprint(heads=30, epochs=1, batch_size=16)
+    assert (kept.path / "teaching.csv").read_text().count("\n") == 3
+    assert kept.record["settings"]["start"]["run"] == "fingerprint-taught"
+    taught = runs.at("fingerprint-taught").model()
+    one, other = (model.forward(recognizer.encoder(each), np.zeros((1, 32, 32, 1), np.float32)) for each in (taught, kept.model()))  # fmt: skip
+    assert np.allclose(one, other, atol=0.05), "drawing has not changed the fingerprint"
+    assert kept.config == SMALL
 
 
 def test_halves_draw_the_same_picture():
     """What float16 does to the weights moves no pixel by a grey level."""
-    network = model.build(recording.CONFIG, seed=0)
+    network = model.build(model.named("v8-mended-8th"), seed=0)
     inputs = np.random.default_rng(0).random((4, 32, 32, 1), dtype=np.float32)
     exact = network.predict_on_batch(inputs)
     for weight in network.weights:

@@ -138,3 +138,28 @@ def test_some_photos_are_spread_over_those_of_each_person(orl):
     found = mistakes.some_photos(orl, orl.names[20:], 3, 4)
     assert found.tolist() == [200, 203, 206, 209, 210, 213, 216, 219, 220, 223, 226, 229]
     assert len(mistakes.some_photos(orl, orl.names, 99, 99)) == 400
+
+
+def test_rank_1_of_turned_photos_is_that_of_brute_force():
+    faces = speculo.load("heads-yaw", people=12, photos=6)
+    vectors = np.random.default_rng(0).normal(size=(12, 6))[faces.person]
+    vectors = vectors + np.random.default_rng(1).normal(size=vectors.shape)
+    fronts, yaw = np.unique(faces.front), faces.pose[:, 0]
+    found = mistakes.turned_rank_1(Cosine(vectors), faces.person, fronts, yaw)
+    scores = Cosine(vectors)[:][:, fronts]
+    turned = np.abs(yaw) >= 30
+    expected = (scores.argmax(axis=1) == faces.person)[turned].mean()
+    assert found == pytest.approx(expected) and 0 < found < 1
+    assert np.isnan(mistakes.turned_rank_1(Cosine(vectors), faces.person, fronts, 0 * yaw))
+
+
+def test_groups_differ_where_their_intervals_do_not_touch():
+    index = pd.MultiIndex.from_tuples(
+        [("everybody", "everybody"), ("sex", "a"), ("sex", "b"), ("age", "c"), ("age", "d")],
+        names=["trait", "group"],
+    )
+    rates = [0.2, 0.1, 0.3, 0.1, np.nan]
+    table = pd.DataFrame({"FNMR": rates, "FMR": [0.2, 0.2, 0.25, 0.1, 0.2]}, index)
+    for rate in ("FNMR", "FMR"):
+        table[f"{rate} low"], table[f"{rate} high"] = table[rate] - 0.06, table[rate] + 0.06
+    assert mistakes.groups_apart(table) == ["FNMR by sex: b 30.0%, a 10.0%"]

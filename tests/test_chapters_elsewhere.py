@@ -13,7 +13,8 @@ import trees
 from conftest import ROOT
 from small_scale import CHAPTERS, SMALL
 
-from speculo import book
+import speculo
+from speculo import book, pairs, runs, training
 
 # One home for the whole file, in the place of one for each test.
 home_of_all, home = small_scale.home_of_all, small_scale.home
@@ -61,6 +62,25 @@ def test_any_dataset_is_trained_on_and_judged(kind, datasets, home):
         book.execute(CHAPTERS[name], path, parameters, progress_bar=False)
     run = home / "runs" / {"folder": "v8-folder-my_faces", "head-pose": "v8-head-pose"}[kind]
     assert (run / "README.md").is_file()
+
+
+@pytest.mark.parametrize("kind", ["two people", "drawn heads"])
+def test_fingerprints_of_very_few_people_are_judged_as_far_as_that_goes(kind, home, tmp_path, tiny):
+    if kind == "two people":
+        dataset = f"folder:{trees.folder(tmp_path / 'two', people=2, photos=2)}"
+    else:
+        dataset = f"head-pose:{trees.head_pose(tmp_path / 'heads', drawn=True)}"
+    split = pairs.split(speculo.load(dataset))
+    run = f"tiny-{kind[:3]}"
+    training.train(tiny, split, runs.at(run), epochs=1)
+    path = home / "build" / "few.ipynb"
+    parameters = {"dataset": dataset, "run": run, "heads_people": 6}
+    book.execute(CHAPTERS["08_fingerprints"], path, parameters, progress_bar=False)
+    notebook = nbformat.read(path, as_version=4)
+    assert book.metrics(notebook)["people"] == len(split.train.faces.names)
+    outputs = str([cell.outputs for cell in notebook.cells if cell.cell_type == "code"])
+    assert "too few people" in outputs and "unknown as errors" in outputs
+    assert "stderr" not in outputs
 
 
 def test_another_architecture_is_trained_on_drawn_heads_and_judged(home):

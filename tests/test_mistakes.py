@@ -3,9 +3,10 @@
 import numpy as np
 import pandas as pd
 import pytest
+import trees
 
 import speculo
-from speculo import mistakes, recognition
+from speculo import fingerprints, mistakes, recognition
 from speculo.recognition import Cosine
 from speculo.sources import heads
 
@@ -119,6 +120,17 @@ def test_the_rule_of_2020_by_hand():
     assert mistakes.enrolment(distances, person, np.inf) == (2, 3, 1, 0)
     assert mistakes.enrolment(distances, person, -1) == (0, 0, 2, 4)
     assert mistakes.enrolment(distances, person, -1).without_unknown == 0
+
+
+def test_the_rule_of_2020_on_photos_of_the_head_pose_database(tmp_path):
+    """Drawn heads in its layout: the exact person is found by a perfect fingerprint alone."""
+    faces = speculo.load(f"head-pose:{trees.head_pose(tmp_path, people=3, drawn=True)}")
+    perfect = fingerprints.distances(np.eye(3)[faces.person], np.eye(3)[faces.person], "l2")
+    assert mistakes.enrolment(perfect, faces.person, 1.0) == (len(faces) - 3, 0, 3, 0)
+    pixels = faces.images.reshape(len(faces), -1).astype(np.float32)
+    found = mistakes.enrolment(fingerprints.distances(pixels, pixels, "l2"), faces.person, 1500.0)
+    assert sum(found) == len(faces) == 54 and 1 <= found.new <= 3
+    assert found.wrong + found.missed > 0
 
 
 def test_the_published_count_says_what_the_book_says_of_it():

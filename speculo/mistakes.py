@@ -32,8 +32,8 @@ AGES = (1 / 3, 2 / 3)
 
 GROUPS = {
     "sex": ["woman", "man"],
-    "age": ["young", "middle", "old"],
-    "skin": ["dark", "medium", "light"],
+    "age": ["young", "middle-aged", "old"],
+    "skin": ["dark skin", "medium skin", "light skin"],
     "glasses": ["no glasses", "glasses"],
     "beard": ["no beard", "beard"],
 }
@@ -119,6 +119,19 @@ def rank_1_by_yaw(
             hits[:, column] += np.bincount(rows, rank == 1, bins)
             tries[:, column] += np.bincount(rows, minlength=bins)
     return np.divide(hits, tries, out=np.full_like(hits, np.nan), where=tries > 0), enrolled
+
+
+def turned_rank_1(
+    scores: Scores, person: np.ndarray, fronts: np.ndarray, yaw: np.ndarray, beyond: float = 30
+) -> float:
+    """Give rank-1 of the photos that are turned so many degrees or more to a side.
+
+    The gallery are the `fronts`, positions of one photo of each person. It is NaN where no photo
+    is turned so far.
+    """
+    rank, probe = recognition.ranks(scores, person, fronts)
+    found = rank[np.abs(yaw[probe]) >= beyond] == 1
+    return float(found.mean()) if len(found) else float("nan")
 
 
 def traits(names: Sequence[str], seed: int = 0) -> pd.DataFrame:
@@ -237,6 +250,27 @@ def _rates(
     return found
 
 
+def groups_apart(table: pd.DataFrame) -> list[str]:
+    """Write down which groups of a trait differ for sure: those whose intervals do not touch.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        What `rates_by_group` returned. Of each trait and rate the outermost two are compared.
+    """
+    found = []
+    for trait in dict.fromkeys(table.index.get_level_values("trait")):
+        groups = table.loc[trait]
+        for rate in ("FNMR", "FMR"):
+            if groups[rate].notna().sum() < 2:
+                continue
+            most, least = groups[rate].idxmax(), groups[rate].idxmin()
+            if groups.loc[most, f"{rate} low"] > groups.loc[least, f"{rate} high"]:
+                high, low = groups.loc[[most, least], rate]
+                found.append(f"{rate} by {trait}: {most} {high:.1%}, {least} {low:.1%}")
+    return found
+
+
 class Enrolment(NamedTuple):
     """What came of photos that were looked up one after the other.
 
@@ -267,6 +301,14 @@ class Enrolment(NamedTuple):
     def first_excused(self) -> float:
         """The same, but that a person's first photo is rightly new."""
         return (self.right + self.new) / sum(self)
+
+    def row(self) -> dict[str, str]:
+        """Counts and shares as text, for a table."""
+        return {name: f"{count:,}" for name, count in self._asdict().items()} | {
+            "unknown left out": f"{self.without_unknown:.1%}",
+            "unknown as errors": f"{self.of_all:.1%}",
+            "first photos excused": f"{self.first_excused:.1%}",
+        }
 
 
 def enrolment(distances: np.ndarray, person: np.ndarray, threshold: float) -> Enrolment:

@@ -14,7 +14,7 @@ A rate of 1 in n is not-a-number where there are fewer than n pairs of people (F
 people to search for in vain (FPIR): a single mistake would decide it.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -361,6 +361,37 @@ def intervals(
     drawn["tmr_at_fmr_1"] = [1 - pairs.fnmr(0.01, row) for row in rows]
     ends = (1 - level) / 2, (1 + level) / 2
     return {name: tuple(np.quantile(each, ends).tolist()) for name, each in drawn.items()}
+
+
+SHOWN = {
+    "eer": "EER",
+    "tmr_at_fmr_1": "TMR at FMR 1%",
+    "rank_1": "rank-1",
+    "rank_5": "rank-5",
+    "fnir_at_fpir_1": "FNIR at FPIR 1%",
+}
+"""The measures that `table` shows, with their titles."""
+
+
+def table(kinds: Mapping[str, Scores], person: np.ndarray, draws: int = 200) -> pd.DataFrame:
+    """Judge several kinds of scores of the same photos, and write it down as text.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row for each kind, a column for each measure of `SHOWN`, with its interval where
+        `intervals` gives one. What needs more people is ``"too few people"``.
+    """
+    rows = {}
+    for kind, scores in kinds.items():
+        found, ends = judge(scores, person), intervals(scores, person, draws)
+        rows[kind] = {}
+        for name, title in SHOWN.items():
+            text = f"{found[name]:.1%}"
+            if name in ends:
+                text += f" ({100 * ends[name][0]:.1f} to {100 * ends[name][1]:.1f})"
+            rows[kind][title] = text if np.isfinite(found[name]) else "too few people"
+    return pd.DataFrame.from_dict(rows, orient="index")
 
 
 def _numbered(scores: Scores, person: np.ndarray) -> np.ndarray:

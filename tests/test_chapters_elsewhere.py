@@ -13,7 +13,8 @@ import trees
 from conftest import ROOT
 from small_scale import CHAPTERS, SMALL
 
-from speculo import book
+import speculo
+from speculo import book, pairs, runs, training
 
 # One home for the whole file, in the place of one for each test.
 home_of_all, home = small_scale.home_of_all, small_scale.home
@@ -53,13 +54,33 @@ def test_the_first_chapter_shows_any_dataset(kind, datasets, home):
 def test_any_dataset_is_trained_on_and_judged(kind, datasets, home):
     # Without poses the experiments do what they do on ORL.
     experiments = ("05_what_went_wrong", "06_what_the_notes_said") if kind == "head-pose" else ()
-    for name in ("03_training", "04_results", *experiments):
+    for name in ("03_training", "04_results", *experiments, "08_fingerprints"):
         parameters = {"dataset": datasets[kind]}
+        parameters |= {"heads_people": 6} if "heads_people" in SMALL[name]["parameters"] else {}
         parameters |= {key: 1 for key in ("epochs", "seeds") if key in SMALL[name]["parameters"]}
         path = home / "build" / f"{name}-{kind}.ipynb"
         book.execute(CHAPTERS[name], path, parameters, progress_bar=False)
     run = home / "runs" / {"folder": "v8-folder-my_faces", "head-pose": "v8-head-pose"}[kind]
     assert (run / "README.md").is_file()
+
+
+@pytest.mark.parametrize("kind", ["two people", "drawn heads"])
+def test_fingerprints_of_very_few_people_are_judged_as_far_as_that_goes(kind, home, tmp_path, tiny):
+    if kind == "two people":
+        dataset = f"folder:{trees.folder(tmp_path / 'two', people=2, photos=2)}"
+    else:
+        dataset = f"head-pose:{trees.head_pose(tmp_path / 'heads', drawn=True)}"
+    split = pairs.split(speculo.load(dataset))
+    run = f"tiny-{kind[:3]}"
+    training.train(tiny, split, runs.at(run), epochs=1)
+    path = home / "build" / "few.ipynb"
+    parameters = {"dataset": dataset, "run": run, "heads_people": 6}
+    book.execute(CHAPTERS["08_fingerprints"], path, parameters, progress_bar=False)
+    notebook = nbformat.read(path, as_version=4)
+    assert book.metrics(notebook)["people"] == len(split.train.faces.names)
+    outputs = str([cell.outputs for cell in notebook.cells if cell.cell_type == "code"])
+    assert "too few people" in outputs and "unknown as errors" in outputs
+    assert "stderr" not in outputs
 
 
 def test_another_architecture_is_trained_on_drawn_heads_and_judged(home):

@@ -3,9 +3,10 @@
 import numpy as np
 import pandas as pd
 import pytest
+import trees
 
 import speculo
-from speculo import mistakes, recognition
+from speculo import fingerprints, mistakes, recognition
 from speculo.recognition import Cosine
 from speculo.sources import heads
 
@@ -121,6 +122,17 @@ def test_the_rule_of_2020_by_hand():
     assert mistakes.enrolment(distances, person, -1).without_unknown == 0
 
 
+def test_the_rule_of_2020_on_photos_of_the_head_pose_database(tmp_path):
+    """Drawn heads in its layout: the exact person is found by a perfect fingerprint alone."""
+    faces = speculo.load(f"head-pose:{trees.head_pose(tmp_path, people=3, drawn=True)}")
+    perfect = fingerprints.distances(np.eye(3)[faces.person], np.eye(3)[faces.person], "l2")
+    assert mistakes.enrolment(perfect, faces.person, 1.0) == (len(faces) - 3, 0, 3, 0)
+    pixels = faces.images.reshape(len(faces), -1).astype(np.float32)
+    found = mistakes.enrolment(fingerprints.distances(pixels, pixels, "l2"), faces.person, 1500.0)
+    assert sum(found) == len(faces) == 54 and 1 <= found.new <= 3
+    assert found.wrong + found.missed > 0
+
+
 def test_the_published_count_says_what_the_book_says_of_it():
     right, counted, left_out = mistakes.PUBLISHED
     published = mistakes.Enrolment(right, counted - right, 0, left_out)
@@ -138,3 +150,28 @@ def test_some_photos_are_spread_over_those_of_each_person(orl):
     found = mistakes.some_photos(orl, orl.names[20:], 3, 4)
     assert found.tolist() == [200, 203, 206, 209, 210, 213, 216, 219, 220, 223, 226, 229]
     assert len(mistakes.some_photos(orl, orl.names, 99, 99)) == 400
+
+
+def test_rank_1_of_turned_photos_is_that_of_brute_force():
+    faces = speculo.load("heads-yaw", people=12, photos=6)
+    vectors = np.random.default_rng(0).normal(size=(12, 6))[faces.person]
+    vectors = vectors + np.random.default_rng(1).normal(size=vectors.shape)
+    fronts, yaw = np.unique(faces.front), faces.pose[:, 0]
+    found = mistakes.turned_rank_1(Cosine(vectors), faces.person, fronts, yaw)
+    scores = Cosine(vectors)[:][:, fronts]
+    turned = np.abs(yaw) >= 30
+    expected = (scores.argmax(axis=1) == faces.person)[turned].mean()
+    assert found == pytest.approx(expected) and 0 < found < 1
+    assert np.isnan(mistakes.turned_rank_1(Cosine(vectors), faces.person, fronts, 0 * yaw))
+
+
+def test_groups_differ_where_their_intervals_do_not_touch():
+    index = pd.MultiIndex.from_tuples(
+        [("everybody", "everybody"), ("sex", "a"), ("sex", "b"), ("age", "c"), ("age", "d")],
+        names=["trait", "group"],
+    )
+    rates = [0.2, 0.1, 0.3, 0.1, np.nan]
+    table = pd.DataFrame({"FNMR": rates, "FMR": [0.2, 0.2, 0.25, 0.1, 0.2]}, index)
+    for rate in ("FNMR", "FMR"):
+        table[f"{rate} low"], table[f"{rate} high"] = table[rate] - 0.06, table[rate] + 0.06
+    assert mistakes.groups_apart(table) == ["FNMR by sex: b 30.0%, a 10.0%"]

@@ -34,6 +34,15 @@ BY_TURN = pd.DataFrame(
     }
 )
 
+RATES = pd.DataFrame(
+    {"people": [3, 2, 1], "FNMR": [0.1, 0.2, np.nan], "FMR": [0.1, np.nan, 0.3]},
+    pd.MultiIndex.from_tuples(
+        [("everybody", "everybody"), ("t", "a"), ("t", "b")], names=["trait", "group"]
+    ),
+)
+for _rate in ("FNMR", "FMR"):
+    RATES[f"{_rate} low"], RATES[f"{_rate} high"] = 0.9 * RATES[_rate], 1.2 * RATES[_rate]
+
 
 @pytest.fixture(scope="module")
 def split(orl):
@@ -105,6 +114,28 @@ def figures(faces, split, outputs, names):
             [0, 1], [0.02, 0.01], [1, 0.4], {a: (0.3, 0.01)}
         ),
         "by_turn": lambda: plots.by_turn(by_turn, {a: a, b: b}),
+        "hills": lambda: plots.hills(
+            {a: (np.arange(9) / 9, np.arange(4) / 4), b: (np.zeros(1), np.zeros(1))},
+            {a: 0.3, b: 0.1},
+        ),
+        "det": lambda: plots.det(
+            {a: (np.array([1, 0.1, 0]), np.array([0, 0.2, 1])), b: (np.ones(2), np.zeros(2))}, 0.01
+        ),
+        "rank_1_by_yaw": lambda: plots.rank_1_by_yaw(
+            {a: np.eye(2), b: np.full((2, 2), np.nan)}, (-90, 0, 90)
+        ),
+        "face_pairs": lambda: plots.face_pairs(
+            {a: np.array([[0, 10], [1, 11]]), b: np.array([[0, 1]])},
+            faces.images[:12],
+            [names[each] for each in faces.person[:12]],
+            np.ones((12, 12)),
+        ),
+        "fingerprint_map": lambda: plots.fingerprint_map(
+            np.random.default_rng(0).normal(size=(20, 2)),
+            faces.images[:20],
+            np.array([names[each] for each in faces.person[:20]]),
+        ),
+        "rates_by_group": lambda: plots.rates_by_group(RATES.rename({"a": a, "b": b})),
         "ablation": lambda: plots.ablation(
             SUMMARY.rename({"a": a, "b": b}), {a: 0.02, c: 0.013}, title=c
         ),

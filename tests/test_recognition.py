@@ -245,3 +245,18 @@ def test_a_band_without_pairs_is_no_number():
     table = recognition.calibration(rule, np.array([0.0]), np.array([0.1, 9.0]))
     assert math.isnan(table.loc["30% to 50%", "true"])
     assert table.loc["90% to 100%", "true"] == pytest.approx(1 / 1.5)
+
+
+def test_the_table_says_what_few_people_cannot_carry(cloud):
+    vectors, person = cloud
+    shown = recognition.table({"a": Cosine(vectors), "b": Cosine(vectors[:, :2])}, person, draws=40)
+    assert list(shown.columns) == list(recognition.SHOWN.values()) and list(shown.index) == [
+        "a",
+        "b",
+    ]
+    found = recognition.measures(vectors, person)
+    assert shown.loc["a", "EER"].startswith(f"{found['eer']:.1%} (")
+    assert set(shown["FNIR at FPIR 1%"]) == {"too few people"}
+    two = person < 2
+    shown = recognition.table({"a": Cosine(vectors[two])}, person[two], draws=40)
+    assert shown.loc["a", "TMR at FMR 1%"] == "too few people"

@@ -9,6 +9,7 @@ from PIL import Image
 from scipy.io import savemat
 
 import speculo
+from speculo.sources import heads
 
 
 @lru_cache
@@ -50,13 +51,19 @@ HEAD_POSES = [
 ]  # a few of the database's 93
 
 
-def head_pose(root: Path, people: int = 3, front: bool = True) -> Path:
-    """Two series a person. The face of one photo leaves the frame on the left."""
+def head_pose(root: Path, people: int = 3, front: bool = True, drawn: bool = False) -> Path:
+    """Two series a person. The face of one photo leaves the frame on the left.
+
+    The faces are photos of ORL, or drawn heads, which are turned as the file says.
+    """
     for person in range(people):
         for series in (1, 2):
             for number, (tilt, pan) in enumerate(HEAD_POSES):
-                left = -16 if number == 0 else 100
+                left = -16 if number == 0 and not drawn else 100
                 pixels = face(person, (number + series) % 10)
+                if drawn:
+                    light = 0.3 * series - 0.45
+                    pixels = heads.render(person, yaw=pan, pitch=tilt, light=light)
                 frame = in_a_frame(pixels, left, 60, 384, 288)
                 name = f"{person + 1:02}{series}{number:02}{tilt:+}{pan:+}"
                 photo = save(frame, root / f"Person{person + 1:02}" / f"person{name}.jpg")

@@ -29,6 +29,14 @@ from speculo.plots.faces import by_yaw, dataset, fronts, photos_per_person, pose
 from speculo.plots.heads import heads_fronts, heads_levels
 from speculo.plots.mending import ablation
 from speculo.plots.network import costs, model_graph, output_range, singular_values
+from speculo.plots.recognition import (
+    det,
+    face_pairs,
+    fingerprint_map,
+    hills,
+    rank_1_by_yaw,
+    rates_by_group,
+)
 from speculo.plots.results import drawings, extremes, one_prediction
 from speculo.plots.style import STYLE, face_columns
 from speculo.plots.training import loss, snapshots
@@ -68,6 +76,12 @@ __all__ = [
     "loss_against_sharpness",
     "by_turn",
     "ablation",
+    "hills",
+    "det",
+    "rank_1_by_yaw",
+    "face_pairs",
+    "fingerprint_map",
+    "rates_by_group",
     "explored_prediction",
     "explored_epoch",
     "explored_nothing",

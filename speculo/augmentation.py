@@ -17,6 +17,7 @@ from speculo.pairs import Pairs, as_input, several_fronts
 SCHEDULES = ("constant", "cosine")
 """Courses of the learning rate over a training."""
 
+
 @dataclass(frozen=True)
 class Recipe:
     """How a network is trained, beside what it is. What each field defaults to is v8's way.

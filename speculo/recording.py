@@ -2,6 +2,8 @@
 
 ``python -m speculo.recording heads --architecture v8-4th`` trains on 2,000 drawn
 people and keeps log, pictures and model card, without the weights.
+``python -m speculo.recording pretrained`` trains, on other drawn people, the network
+that chapter 07 begins with, and keeps its weights too.
 ``python -m speculo.recording small`` trains the small model whose weights come
 with the book, on heads and on people of ORL. People 33 to 40 of ORL are not among
 its people: not to train on, and not to choose an epoch by.
@@ -176,12 +178,15 @@ def main() -> None:
     parser.add_argument("what", choices=("heads", "small", "pretrained"))
     parser.add_argument("--architecture", default="v8-mended-4th", help="for heads")
     parser.add_argument("--people", type=int, help="drawn people; fewer for a trial")
-    parser.add_argument("--epochs", type=int, default=8, help="in all (default: 8)")
-    parser.add_argument("--batch-size", type=int, default=64, help="pairs in a step (default: 64)")
+    parser.add_argument("--epochs", type=int, help="in all (default: 8; pretrained: 9)")
+    parser.add_argument(
+        "--batch-size", type=int, help="pairs in a step (default: 64; pretrained: 32)"
+    )
     options = parser.parse_args()
     if options.people is not None:
         checks.whole_number("--people", options.people, 2)
-    same = {"epochs": options.epochs, "batch_size": options.batch_size}
+    epochs, batch_size = (9, 32) if options.what == "pretrained" else (8, 64)
+    same = {"epochs": options.epochs or epochs, "batch_size": options.batch_size or batch_size}
     if options.what == "small":
         kept = small(heads=options.people or HEADS, **same)
     elif options.what == "pretrained":

@@ -35,7 +35,16 @@ speculo.chapter.begin()
 import numpy as np
 import pandas as pd
 
-from speculo import fingerprints, mistakes, model, plots, recognition, recognizer, recording, runs
+from speculo import (
+    fingerprints,
+    mistakes,
+    model,
+    plots,
+    recognition,
+    recognizer_training,
+    recording,
+    runs,
+)
 from speculo.model import V8, V8_MENDED
 from speculo.sources import heads
 
@@ -43,8 +52,8 @@ faces = speculo.load(dataset, people=people, crop=crop)
 options = {"people": people, "crop": crop, "seed": seed}
 own = runs.open(run or runs.default_name(V8, faces.name, **options))
 mended = runs.at(runs.default_name(model.narrowed(V8_MENDED, 16), f"{faces.name}-last", **options))
-mended = mended if mended.epochs else runs.recorded(recording.SMALL)
-learned = faces.names[: recognizer.REAL] if faces.name == "orl" else ()
+mended = mended if mended.epochs else runs.recorded(recording.PRETRAINED)
+learned = recognizer_training.REAL if faces.name == "orl" else ()
 others = [name for name in faces.names if name not in learned]
 judged = others if len(others) > 1 else faces.names
 chosen = mistakes.some_photos(faces, judged, people=200, photos=30)
@@ -63,7 +72,7 @@ print(f"Drawn people: {len(drawn)} photos of {len(drawn.names)}, turned by up to
 #
 # - **v8**: the run of chapter 03, at full width. It is slow, so the tables take the front and three
 #   more photos of each drawn person.
-# - **v8, mended**: the run of chapter 07; without one, the small model that the book brings along.
+# - **v8, mended**: the run of chapter 07; without one, the network that it begins with.
 # - **shipped**: the small network that comes with the book, `fingerprints.shipped()`. It learned
 #   nothing but to tell people apart: from thousands of drawn people, none of them judged here, and
 #   in the end from the first twenty of ORL.

@@ -57,7 +57,7 @@ HELD_OUT = 0.02
 EVERYTHING = (
     "speculo.recording heads --architecture v8-4th",
     "speculo.recording heads --architecture v8-mended-4th",
-    "speculo.recording pretrained --epochs 9 --batch-size 32",
+    "speculo.recording pretrained",
     "speculo.recording fingerprint",
     "speculo.benchmark --run v8-4th-heads-medium --run v8-mended-4th-heads-medium "
     "--run fingerprint --out data/recorded/benchmark/benchmark.csv",
@@ -198,12 +198,15 @@ def main() -> None:
     parser.add_argument("what", nargs="?", choices=kinds, help="everything, where nothing is named")
     parser.add_argument("--architecture", default="v8-mended-4th", help="for heads")
     parser.add_argument("--people", type=int, help="drawn people; fewer for a trial")
-    parser.add_argument("--epochs", type=int, default=8, help="in all (default: 8)")
-    parser.add_argument("--batch-size", type=int, default=64, help="pairs in a step (default: 64)")
+    parser.add_argument("--epochs", type=int, help="in all (default: 8; pretrained: 9)")
+    parser.add_argument(
+        "--batch-size", type=int, help="pairs in a step (default: 64; pretrained: 32)"
+    )
     options = parser.parse_args()
     if options.people is not None:
         checks.whole_number("--people", options.people, 2)
-    same = {"epochs": options.epochs, "batch_size": options.batch_size}
+    epochs, batch_size = (9, 32) if options.what == "pretrained" else (8, 64)
+    same = {"epochs": options.epochs or epochs, "batch_size": options.batch_size or batch_size}
     if options.what is None:
         for command in EVERYTHING:
             print(f"python -m {command}", flush=True)

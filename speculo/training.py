@@ -147,10 +147,10 @@ def _train(
         return run
 
     network = model.build(config, precision=chosen, seed=plan.seed)
-    _prepare(network, plan.recipe)
+    prepare(network, plan.recipe)
     done = _restore(network, run, len(log))
     if not done:
-        _begin(network, config, split.train, first)
+        begin(network, config, split.train, first)
     history.write(run.path, log[:done])
     record = begun | circumstances(config, plan.recipe, settings)
     run.write_record(record | {"status": "training", "process": os.getpid()})
@@ -249,8 +249,8 @@ def _train_epoch(
         for number, variable in enumerate(network.optimizer.variables)
     }
     files.write_arrays(run.path / "next.npz", weights | optimizer)
-    with _averaged(network):
-        val_loss = _validate(network, split.test, plan.batch_size)
+    with averaged(network):
+        val_loss = validate(network, split.test, plan.batch_size)
         if not (log["val_loss"] <= val_loss).any():
             weights = runs.get_weights(network) | {"epoch": np.array(epoch + 1)}
             files.write_arrays(run.path / "best.npz", weights)
@@ -274,7 +274,7 @@ def _train_epoch(
     )
 
 
-def _prepare(network: keras.Model, recipe: Recipe) -> None:
+def prepare(network: keras.Model, recipe: Recipe) -> None:
     """Make the optimizer's variables, those of the average of the weights among them."""
     optimizer = network.optimizer
     optimizer.use_ema, optimizer.ema_momentum = bool(recipe.average), recipe.average
@@ -282,7 +282,7 @@ def _prepare(network: keras.Model, recipe: Recipe) -> None:
 
 
 @contextmanager
-def _averaged(network: keras.Model) -> Iterator[None]:
+def averaged(network: keras.Model) -> Iterator[None]:
     """Put the running average of the weights in their place for a while, where there is one."""
     if not network.optimizer.use_ema:
         yield
@@ -296,7 +296,7 @@ def _averaged(network: keras.Model) -> Iterator[None]:
             weight.assign(value)
 
 
-def _begin(
+def begin(
     network: keras.Model, config: model.Config, pairs: Pairs, first: dict[str, np.ndarray] | None
 ) -> None:
     """Let a new network begin with the weights that it is given, or at the mean front."""
@@ -307,7 +307,7 @@ def _begin(
         model.start_at(network, pairs.batch(fronts)[1].mean(axis=0))
 
 
-def _validate(network: keras.Model, test: Pairs, batch_size: int) -> float:
+def validate(network: keras.Model, test: Pairs, batch_size: int) -> float:
     """Mean loss over all test pairs."""
     total = 0.0
     for start in range(0, len(test), batch_size):

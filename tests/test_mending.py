@@ -3,6 +3,7 @@
 from dataclasses import asdict, replace
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import speculo
@@ -351,10 +352,40 @@ def test_a_trial_is_done_once_and_compared_on_the_same_people(tmp_path, few, tin
     assert summary["seeds"].tolist() == [2, 2]
 
 
-def test_a_trial_is_judged_by_its_last_epoch(few, tiny):
-    mse, loss = ablation.trial(ablation.Variant(tiny, PUBLISHED), few, epochs=2, seed=0)
-    run = train(tiny, few, "same", epochs=2)
-    assert (mse, loss) == pytest.approx(tuple(run.history[["val_loss", "loss"]].iloc[-1]))
+@pytest.mark.parametrize("recipe", [PUBLISHED, RECIPE])
+def test_a_trial_ends_as_a_training_does(few, tiny, recipe):
+    """By its last epoch, and whatever was tried before with the same network."""
+    variant = ablation.Variant(tiny, recipe)
+    found = [ablation.trial(variant, few, epochs=2, seed=seed) for seed in (1, 0, 1)]
+    assert found[0] == found[2] != found[1]
+    run = train(tiny, few, "same", recipe, epochs=2)
+    assert found[1] == pytest.approx(tuple(run.history[["val_loss", "loss"]].iloc[-1]))
+
+
+def test_a_trial_that_begins_from_heads_keeps_them_for_the_next(few, mended, tmp_path, monkeypatch):
+    monkeypatch.setattr(ablation, "HEADS_EPOCHS", 1)
+    variant = ablation.Variant(mended, RECIPE, heads=4)
+    one = ablation.trial(variant, few, epochs=1, seed=0, folder=tmp_path)
+    (run,) = [runs.Run(path) for path in tmp_path.iterdir()]
+    assert run.config == mended and run.recipe == augmentation.HEADS
+    assert len(run.settings["train_people"]) == 3
+    written = (run.path / "last.npz").stat().st_mtime_ns
+    assert ablation.trial(variant, few, epochs=1, seed=0, folder=tmp_path) == one
+    assert (run.path / "last.npz").stat().st_mtime_ns == written
+    same = train(mended, few, "same", RECIPE, epochs=1, start=run).history.iloc[-1]
+    assert one == pytest.approx((same["val_loss"], same["loss"]))
+    plain = ablation.trial(variant._replace(heads=0), few, epochs=1, seed=0)
+    assert plain != one
+
+
+def test_the_recorded_ablation_has_every_variant_on_the_same_people():
+    folder = runs.recorded("mending").path
+    table = pd.read_csv(folder / "ablation.csv")
+    found = table.groupby(["kind", "change"]).size()
+    assert set(found.index) == set(ablation.variants()) and (found == 8).all()
+    assert len(ablation.complete(table)) == len(table)
+    final = pd.read_csv(folder / "final.csv").groupby(["kind", "change"]).size()
+    assert dict(final) == {("none", ablation.PUBLISHED): 3, ablation.ALL: 3}
 
 
 def test_several_fronts_are_the_most_symmetric_ones(orl):
@@ -426,6 +457,6 @@ def test_joined_sets_keep_people_apart_and_fronts_in_place(orl):
 
 def test_keras_averages_with_the_decay_that_is_named(mended):
     network = model.build(mended)
-    training._prepare(network, RECIPE)
+    training.prepare(network, RECIPE)
     assert network.optimizer.use_ema and network.optimizer.ema_momentum == 0.9
     assert isinstance(network.optimizer, keras.optimizers.Adam)

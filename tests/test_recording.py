@@ -6,7 +6,10 @@ from test_recognizer import SMALL
 
 import speculo
 from speculo import (
+    ablation,
+    augmentation,
     evaluation,
+    files,
     fingerprints,
     model,
     pairs,
@@ -79,6 +82,39 @@ def test_a_small_teaching_is_kept_with_its_log(tmp_path, monkeypatch):
     one, other = (model.forward(recognizer.encoder(each), np.zeros((1, 32, 32, 1), np.float32)) for each in (taught, kept.model()))  # fmt: skip
     assert np.allclose(one, other, atol=0.05), "drawing has not changed the fingerprint"
     assert kept.config == SMALL
+
+
+def test_the_network_to_begin_with_has_seen_no_photograph_and_no_head_of_the_benchmark():
+    run = runs.recorded(recording.PRETRAINED)
+    assert run.config == model.named(recording.PRETRAINED_ARCHITECTURE)
+    assert run.recipe == augmentation.HEADS and run.settings["dataset"] == "heads-medium"
+    assert ablation.HEADS_SEED != 0  # the benchmark's
+    assert set(run.record["sha256"]) == {"best.npz"}
+    assert (run.path / "best.npz").stat().st_size <= 1.6e6
+
+
+def test_its_drawings_differ_as_people_do(last_eight):
+    """Before any photograph, it is no mean face: it draws dark people darker."""
+    network = runs.recorded(recording.PRETRAINED).model()
+    inputs, targets = last_eight.test.batch()
+    drawn = model.forward(network, inputs)
+    brightness = [each.mean(axis=(1, 2, 3)) for each in (drawn, targets)]
+    assert np.corrcoef(*brightness)[0, 1] > 0.3
+
+
+def test_what_is_kept_with_weights_is_checked(tmp_path, monkeypatch):
+    monkeypatch.setenv("SPECULO_HOME", str(tmp_path))
+    monkeypatch.setattr(runs, "RECORDED", tmp_path / "recorded")
+    monkeypatch.setattr(recording, "PRETRAINED_ARCHITECTURE", "v8-mended-64th")
+    kept = recording.pretrained(heads=6, epochs=1, batch_size=16)
+    assert kept.name == recording.PRETRAINED and kept.model().name == "Speculo-v8-mended-64th"
+    whole = files.read_arrays(runs.at(kept.name).path / "best.npz")
+    for name, half in files.read_arrays(kept.path / "best.npz").items():
+        assert half.dtype == (np.float16 if name.startswith("weights/") else whole[name].dtype)
+        assert half == pytest.approx(whole[name], rel=1e-3, abs=1e-6)
+    (kept.path / "best.npz").write_bytes(b"")
+    with pytest.raises(ValueError, match="SHA-256"):
+        kept.model()
 
 
 def test_halves_draw_the_same_picture():

@@ -170,8 +170,8 @@ def of_level(level: str, names: Iterable[str] = (), people: int = PEOPLE) -> pd.
     tables = {}
     for name in names:
         run = runs.open(name)
-        if run.trained_on(every.train.faces.name):  # heads of another seed are other people
-            run.require(every)
+        if run.trained_on(every.train.faces.name) & {*every.test.faces.names}:
+            run.require(every)  # those of another seed are other people
         tables[run.config.name] = judge(evaluation.predict(run.model(), each.test), each.test)
         tables[f"{run.config.name}, fingerprints"] = judge_fingerprints(run, each.test)
     predictions, parameters = baselines(each)
@@ -227,7 +227,7 @@ def main() -> None:
     tables = []
     for level in levels:
         begin = time.perf_counter()
-        mine = [name for name, dataset in trained.items() if dataset.startswith(f"heads-{level}")]
+        mine = [name for name, dataset in trained.items() if dataset == f"heads-{level}"]
         tables.append(of_level(level, mine, options.people))
         print(f"heads-{level}: {time.perf_counter() - begin:.0f} s", flush=True)
     table = pd.concat(tables, ignore_index=True)

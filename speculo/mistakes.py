@@ -3,6 +3,7 @@
 Scores are those of `recognition`: the higher, the more alike.
 """
 
+import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -134,15 +135,13 @@ def turned_rank_1(
     return float(found.mean()) if len(found) else float("nan")
 
 
-def traits(names: Sequence[str], seed: int = 0) -> pd.DataFrame:
+def traits(names: Sequence[str]) -> pd.DataFrame:
     """Tell what is known of drawn people: sex, age, skin, glasses and beard, as words.
 
     Parameters
     ----------
     names : sequence of str
         Such as ``"p00012"``: what ``heads.person_name`` gives.
-    seed : int
-        Of the population that they are from.
 
     Returns
     -------
@@ -156,9 +155,10 @@ def traits(names: Sequence[str], seed: int = 0) -> pd.DataFrame:
     """
     rows = {}
     for name in checks.words("names", names):
-        if not (name.startswith("p") and name[1:].isdecimal()):
+        found = re.fullmatch(r"p(\d+)(?:-(\d+))?", name)
+        if not found:
             raise checks.wrong("names", name, "names of drawn people, such as 'p00012'")
-        who = drawn.sample(int(name[1:]), seed)
+        who = drawn.sample(int(found[1]), int(found[2] or 0))
         rows[name] = {
             "sex": int(who.male > 0.5),
             "age": int(np.digitize(who.age, AGES)),

@@ -15,7 +15,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 
 import numpy as np
 
@@ -151,10 +151,10 @@ def fingerprint(*, heads: int, epochs: int, batch_size: int) -> Run:
     taught.write_record({"config": asdict(config)})
     files.write_arrays(taught.path / "best.npz", runs.get_weights(network))
 
-    seed = recognizer_training.SEED
-    photos = speculo.load("heads-medium", people=heads, photos=PHOTOS, seed=seed)
-    # the same names are other people than those of seed 0
-    split = pairs.split(replace(photos, name=f"{photos.name}-seed-{seed}"), test=HELD_OUT)
+    photos = speculo.load(
+        "heads-medium", people=heads, photos=PHOTOS, seed=recognizer_training.SEED
+    )
+    split = pairs.split(photos, test=HELD_OUT)
     run = runs.at(fingerprints.SHIPPED)
     training.train(
         config,

@@ -67,6 +67,7 @@ def test_traits_are_those_of_the_drawn_person():
     who = heads.person.sample(12)
     assert table.loc["p00012", "sex"] == ("man" if who.male else "woman")
     assert (table.loc["p00012", "glasses"] == "glasses") == (who.glasses is not None)
+    assert not mistakes.traits(["p00012-1"]).iloc[0].equals(table.iloc[1]), "another population"
     many = mistakes.traits([heads.person_name(n) for n in range(150)])
     for trait, groups in mistakes.GROUPS.items():
         assert set(many[trait]) == set(groups)

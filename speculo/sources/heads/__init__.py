@@ -29,8 +29,8 @@ from speculo.progress import Progress
 from speculo.sources.heads import asset, draw, person
 from speculo.sources.heads.draw import Photo
 
-VERSION = 1
-"""Of the pictures: to be raised whenever the same seed gives others."""
+VERSION = 2
+"""Of pictures and names: to be raised whenever the same seed gives others."""
 
 LEVELS = ("yaw", "medium", "wild")
 """How hard the photos are: turned left and right only; in any pose, with expressions, lights and
@@ -120,9 +120,12 @@ def wild(size: int = 32, people: int | None = None, photos: int = PHOTOS, seed: 
     return load(size, people, photos, "wild", seed)
 
 
-def person_name(person: int) -> str:
-    """Name of a person, by number, in every dataset of heads."""
-    return f"p{person:05}"
+def person_name(person: int, seed: int = 0) -> str:
+    """Name of a person, by number, in every dataset of heads of a seed: ``"p00012"``.
+
+    Those of other seeds are other people: ``"p00012-1"``.
+    """
+    return f"p{person:05}" + (f"-{seed}" if seed else "")
 
 
 def render(
@@ -251,7 +254,7 @@ def _write(folder: Path, size: int, people: int, photos: int, level: str, seed: 
     begin = time.perf_counter()
     asset.read()  # if it is damaged, that is said here and not by another process
     person_of = np.repeat(np.arange(people, dtype=np.int32), photos)
-    names = np.array([person_name(number) for number in range(people)])
+    names = np.array([person_name(number, seed) for number in range(people)])
     places = np.array([f"/{place}" for place in range(photos)])
     tables = {
         "person": person_of,

@@ -44,7 +44,7 @@ def hills(
         axis.axvline(thresholds[name], color=INK, linewidth=1.2, linestyle="--", label="threshold")
         axis.set(xlabel="distance: 1 - cosine", ylabel="share of the pairs", ylim=(0, None))
         axis.set_title(short(name))
-        axis.yaxis.set_major_formatter(PercentFormatter(1))
+        axis.yaxis.set_major_formatter(_percent)
     drawn.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside right upper", fontsize=8)
     return drawn
 
@@ -81,7 +81,7 @@ def det(curves: Mapping[str, tuple[np.ndarray, np.ndarray]], lowest: float) -> F
 
 
 def _percent(value: float, _) -> str:
-    return f"{value:.3g}" if value > 1 else f"{100 * value:.3g}%"
+    return f"{100 * value:.3g}%"
 
 
 def _some_percent(value: float, place) -> str:

@@ -54,6 +54,9 @@ HELD_OUT = 0.02
 """Share of the heads that choose the epoch of the fingerprint model's drawings."""
 
 
+STEPS = {"heads": (8, 64), "pretrained": (9, 32), "fingerprint": (12, 128)}
+"""Epochs in all, and pairs in a step, of each training where nobody says."""
+
 EVERYTHING = (
     "speculo.recording heads --architecture v8-4th",
     "speculo.recording heads --architecture v8-mended-4th",
@@ -194,24 +197,24 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description="Trainings too long for a chapter.", prog="python -m speculo.recording"
     )
-    kinds = ("heads", "pretrained", "fingerprint")
-    parser.add_argument("what", nargs="?", choices=kinds, help="everything, where nothing is named")
+    parser.add_argument("what", nargs="?", choices=STEPS, help="everything, where nothing is named")
     parser.add_argument("--architecture", default="v8-mended-4th", help="for heads")
     parser.add_argument("--people", type=int, help="drawn people; fewer for a trial")
-    parser.add_argument("--epochs", type=int, help="in all (default: 8; pretrained: 9)")
-    parser.add_argument(
-        "--batch-size", type=int, help="pairs in a step (default: 64; pretrained: 32)"
+    epochs, batch_size = (
+        ", ".join(f"{what}: {steps[place]}" for what, steps in STEPS.items()) for place in (0, 1)
     )
+    parser.add_argument("--epochs", type=int, help=f"in all (default: {epochs})")
+    parser.add_argument("--batch-size", type=int, help=f"pairs in a step (default: {batch_size})")
     options = parser.parse_args()
     if options.people is not None:
         checks.whole_number("--people", options.people, 2)
-    epochs, batch_size = (9, 32) if options.what == "pretrained" else (8, 64)
-    same = {"epochs": options.epochs or epochs, "batch_size": options.batch_size or batch_size}
     if options.what is None:
         for command in EVERYTHING:
             print(f"python -m {command}", flush=True)
             subprocess.run([sys.executable, "-m", *command.split()], check=True)
         return
+    epochs, batch_size = STEPS[options.what]
+    same = {"epochs": options.epochs or epochs, "batch_size": options.batch_size or batch_size}
     if options.what == "fingerprint":
         kept = fingerprint(heads=options.people or recognizer_training.PEOPLE, **same)
     elif options.what == "pretrained":

@@ -68,8 +68,8 @@ head.figure()
 # **Figure 9.1.** Above, the head as the models see it, what each draws, and the front that is to be
 # drawn. Below, the error at every yaw, all else unchanged; the line marks the yaw of the faces
 # above. The curve of the *input itself* says how far a face moves away from its own front by
-# turning. A model that understands pose has a flat curve below it; the small model and ridge
-# regression share the merit here, each for some heads.
+# turning. A model that understands pose has a flat curve far below it. Turn to another person: no
+# model is the best for every head.
 
 # %% [markdown]
 # ## One prediction

@@ -140,7 +140,7 @@ speculo.chapter.table(pd.DataFrame(rows).T)
 #
 # Take every two photos. A *genuine pair* shows one person, an *impostor pair* shows two. If
 # fingerprints were perfect, the distances of the two kinds would be two hills with a gap between. A
-# *threshold* is the distance at which we stop to say "one person". Where the hills overlap, it errs
+# *threshold* is the distance at which we stop saying "one person". Where the hills overlap, it errs
 # in one of two ways.
 #
 # - **FMR**, false match rate: the share of impostor pairs that are taken for one person.
@@ -336,7 +336,8 @@ speculo.chapter.table(pd.DataFrame(rows).T)
 # The threshold stands beside the name: that of 2020, and then the one at which FMR is 1% among
 # drawn people, as a threshold must be chosen on other people than it is judged on. *Right* and
 # *wrong* are photos that were taken for somebody. *New* are first photos, rightly enrolled.
-# *Missed* are photos of people who were enrolled and not recognised.
+# *Missed* are photos of people who were enrolled and not recognised. Many *wrong* and few *missed*
+# mean that a threshold is too loose for these photos, and the reverse that it is too strict.
 #
 # The median distance of all photos shows that our v8 is not the network of 2020: its latents have
 # another size, and so 550 means something else. The three shares show why the counting matters.

@@ -15,7 +15,11 @@ from speculo import book, runs
 
 CHAPTERS = book.chapters()
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-ARRAYS = {"data/recorded/mended-small/best.npz", "speculo/sources/heads/heads.npz"}
+ARRAYS = {
+    "data/recorded/fingerprint/best.npz",
+    "data/recorded/v8-mended-8th-heads/best.npz",
+    "speculo/sources/heads/heads.npz",
+}
 """Weights, and the meshes of heads: no photographs."""
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 

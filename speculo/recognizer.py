@@ -68,9 +68,10 @@ class Recognizer:
 def network(config: Recognizer, precision: str = "float32", seed: int = 0) -> keras.Model:
     """Build the network, from a picture to its fingerprint and on to the front.
 
-    The layer ``fingerprint`` gives the fingerprint before its length is made one; ``features``
-    is what it is computed from; ``latent_space`` adds the picture's light to it, which is what
-    the decoder takes. All before the decoder is frozen: training draws, and tells nobody apart.
+    The layer ``taught`` learns to tell people apart, from the ``features``. ``fingerprint`` is a
+    linear map of its direction, and at first the same. ``latent_space`` adds the picture's light
+    to it, which is what the decoder takes. All before the decoder is frozen: training draws, and
+    tells nobody apart.
 
     Parameters
     ----------
@@ -126,7 +127,11 @@ def network(config: Recognizer, precision: str = "float32", seed: int = 0) -> ke
             x = block(x, channels, 1 if number else 2)
     x = layers.Flatten(name="features", dtype=dtype)(x)
     x = dense(config.latent_size, use_bias=False, name="directions")(x)
-    latent = layers.BatchNormalization(momentum=0.97, dtype="float32", name="fingerprint")(x)
+    x = layers.BatchNormalization(momentum=0.97, dtype="float32", name="taught")(x)
+    x = layers.UnitNormalization(name="direction", dtype="float32")(x)
+    latent = layers.Dense(
+        config.latent_size, kernel_initializer="identity", name="fingerprint", dtype="float32"
+    )(x)
     for layer in keras.Model(inputs, latent).layers:
         layer.trainable = False
     light = Light(name="light", dtype="float32")(inputs)

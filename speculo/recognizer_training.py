@@ -1,8 +1,9 @@
 """Teaching the fingerprint model to tell people apart.
 
-It learns from drawn heads, of which there are as many as one likes, and in the end from
-a few real people, too. The loss is that of CosFace (Wang et al. 2018): softmax over the
-cosines between a fingerprint and one direction for each person, with a margin.
+It learns from drawn heads, of which there are as many as one likes. The loss is that of
+CosFace (Wang et al. 2018): softmax over the cosines between a fingerprint and one direction
+for each person, with a margin. In the end a few real people tell what differs between photos
+of one person: that weighs less from then on.
 """
 
 import time
@@ -16,7 +17,7 @@ import pandas as pd
 import speculo
 from speculo import files, recognizer
 from speculo.backend import keras
-from speculo.faces import FaceSet, join, select
+from speculo.faces import FaceSet
 from speculo.photographed import Changes, photograph
 from speculo.progress import Progress
 
@@ -28,7 +29,7 @@ class Lesson:
     Attributes
     ----------
     epochs, batch_size : int
-        An epoch shows every drawn photo once. `late` epochs come after these.
+        An epoch shows every photo once.
     rate, decay : float
         Highest learning rate, and weight decay, of AdamW.
     scale, margin : float
@@ -41,14 +42,6 @@ class Lesson:
         learns nothing for a long time.
     falling : float
         Share of the epochs, at their end, in which the learning rate falls to nothing.
-    late : int
-        Epochs after them that show real people, too, and a share of the drawn ones.
-    late_rate : float
-        Learning rate of the first of these; it falls to nothing.
-    share : float
-        Of the drawn photos, in a late epoch.
-    repeats : int
-        How often a late epoch shows each real photo.
     changes : Changes
         How photos are changed.
     """
@@ -62,10 +55,6 @@ class Lesson:
     dropout: float = 0.2
     easy: float = 4
     falling: float = 0.5
-    late: int = 4
-    late_rate: float = 3e-4
-    share: float = 0.2
-    repeats: int = 50
     changes: Changes = field(default_factory=Changes)
 
 
@@ -77,7 +66,11 @@ PEOPLE, PHOTOS, SEED = 8000, 15, 1
 other people."""
 
 REAL = tuple(f"s{number}" for number in range(1, 21))
-"""People of ORL that it learned from, too. The others are for judgement."""
+"""People of ORL that `settle` takes. The others are for judgement."""
+
+CENTRE, RIDGE = 0.5, 1.0
+"""Share of the mean of the real fingerprints that `settle` takes away, and what it adds to the
+variance in each direction: chosen by halves of `REAL`."""
 
 SIZE = 64
 """Height and width of the photos that it learned from: they are enlarged and cut."""
@@ -99,11 +92,6 @@ def drawn_people(people: int = PEOPLE) -> FaceSet:
             for field in ("images", "person", "pose", "origin", "front")
         },
     )
-
-
-def real_people() -> FaceSet:
-    """The real people to learn from, as large as the drawn ones."""
-    return select(speculo.load("orl", size=SIZE), REAL)
 
 
 class Cosines(keras.layers.Layer):
@@ -143,25 +131,24 @@ def cosine_softmax(scale: float) -> Callable:
 
 
 def pupil(network: keras.Model, people: int, lesson: Lesson, seed: int) -> keras.Model:
-    """Put a direction for each person behind the fingerprint of a network, and let it be trained.
+    """Put a direction for each person behind what a network is taught, and let it be trained.
 
     Its weights are the network's own, and come first.
     """
-    encoder = recognizer.encoder(network)
-    for layer in encoder.layers:
-        layer.trainable = True
     features = network.get_layer("features").output
     x = keras.layers.Dropout(lesson.dropout, seed=seed)(features)
-    for name in ("directions", "fingerprint"):
+    for name in ("directions", "taught"):
         x = network.get_layer(name)(x)
-    return keras.Model(network.inputs, Cosines(people, seed)(x))
+    model = keras.Model(network.inputs, Cosines(people, seed)(x))
+    for layer in model.layers:
+        layer.trainable = True
+    return model
 
 
 def teach(
     network: keras.Model,
     lesson: Lesson,
-    drawn: FaceSet,
-    real: FaceSet,
+    faces: FaceSet,
     path: Path,
     *,
     seed: int = 0,
@@ -177,8 +164,8 @@ def teach(
     network : keras.Model
         From ``recognizer.network``.
     lesson : Lesson
-    drawn, real : FaceSet
-        Photos of one size: best twice that of the network, as they are enlarged.
+    faces : FaceSet
+        Photos of any size: best twice that of the network, as they are enlarged.
     path : Path
     seed : int
     on_epoch : callable, optional
@@ -194,7 +181,6 @@ def teach(
     ValueError
         If the state in `path` is damaged, or that of another training.
     """
-    faces = join(drawn, real)
     model = pupil(network, len(faces.names), lesson, seed)
     optimizer = keras.optimizers.AdamW(lesson.rate, weight_decay=lesson.decay)
     model.compile(optimizer, cosine_softmax(lesson.scale))
@@ -205,21 +191,16 @@ def teach(
         for number, variable in enumerate(owner.variables)
     }
     log = _resume(kept, path)
-    epochs = lesson.epochs + lesson.late
-    for epoch in range(len(log), epochs):
+    for epoch in range(len(log), lesson.epochs):
         begin = time.perf_counter()
-        if epoch == lesson.epochs:
-            for variable in optimizer.variables:  # what it remembers is of drawn people
-                variable.assign(keras.ops.zeros_like(variable))
-            _aim(model, network, faces, len(drawn.names))
-        loss = _epoch(model, lesson, faces, len(drawn), seed, epoch)
+        loss = _epoch(model, lesson, faces, seed, epoch)
         seconds = time.perf_counter() - begin
         log = np.vstack([log, [loss, seconds]])
         state = {name: keras.ops.convert_to_numpy(variable) for name, variable in kept.items()}
         files.write_arrays(path, state | {"log": log})
-        print(f"Epoch {epoch + 1}/{epochs}  loss {loss:.3f}  {seconds:.0f} s", flush=True)
+        print(f"Epoch {epoch + 1}/{lesson.epochs}  loss {loss:.3f}  {seconds:.0f} s", flush=True)
         on_epoch(epoch + 1)
-    for layer in recognizer.encoder(network).layers:
+    for layer in model.layers:
         layer.trainable = False
     return pd.DataFrame(
         {"epoch": np.arange(1, len(log) + 1), "loss": log[:, 0], "seconds": log[:, 1]}
@@ -240,35 +221,18 @@ def _resume(kept: dict[str, keras.Variable], path: Path) -> np.ndarray:
     return log
 
 
-def _aim(model: keras.Model, network: keras.Model, faces: FaceSet, first: int) -> None:
-    """Turn the directions of the people from `first` on to the middle of their photos."""
-    cosines = model.layers[-1]
-    directions = keras.ops.convert_to_numpy(cosines.directions).copy()
-    length = np.linalg.norm(directions[:, :first], axis=0).mean()
-    index = np.flatnonzero(faces.person >= first)
-    found = recognizer.encode(recognizer.encoder(network), faces.images[index])
-    for person in range(first, len(faces.names)):
-        middle = found[faces.person[index] == person].mean(axis=0)
-        directions[:, person] = length * middle / np.linalg.norm(middle)
-    cosines.directions.assign(directions)
-
-
-def _epoch(
-    model: keras.Model, lesson: Lesson, faces: FaceSet, drawn: int, seed: int, epoch: int
-) -> float:
-    """Show the drawn photos, which come first; late, some of them and the real ones. Returns the loss."""
+def _epoch(model: keras.Model, lesson: Lesson, faces: FaceSet, seed: int, epoch: int) -> float:
+    """Show every photo once, in an order of its own. Returns the mean loss."""
     rng = np.random.default_rng([seed, epoch])
-    order = rng.permutation(drawn)
-    if late := epoch >= lesson.epochs:
-        real = np.tile(np.arange(drawn, len(faces)), lesson.repeats)
-        order = rng.permutation(np.concatenate([order[: round(lesson.share * drawn)], real]))
+    order = rng.permutation(len(faces))
     size, steps = model.input_shape[1], len(order) // lesson.batch_size
     total, begin = 0.0, time.perf_counter()
     with Progress(unit="img") as progress:
         for step in range(steps):
             at = epoch + step / steps
-            model.optimizer.learning_rate = _rate(lesson, at)
-            strength = 1.0 if late else min(at / lesson.easy, 1)
+            left = 1 - at / lesson.epochs
+            model.optimizer.learning_rate = lesson.rate * min(at + 0.02, 1, left / lesson.falling)
+            strength = min(at / lesson.easy, 1)
             index = np.sort(order[step * lesson.batch_size :][: lesson.batch_size])
             changes = lesson.changes.softened(strength)
             pictures = photograph(faces.images[index], size, changes, rng)[..., np.newaxis]
@@ -282,9 +246,34 @@ def _epoch(
     return total / steps
 
 
-def _rate(lesson: Lesson, at: float) -> float:
-    """Learning rate after so many epochs."""
-    if at >= lesson.epochs:
-        return lesson.late_rate * (1 - (at - lesson.epochs) / lesson.late)
-    left = 1 - at / lesson.epochs
-    return lesson.rate * min(at + 0.02, 1, left / lesson.falling)
+def settle(network: keras.Model, real: FaceSet, drawn: FaceSet) -> None:
+    """Let what differs between photos of one person weigh less.
+
+    This is within-class covariance normalisation (Hatch et al. 2006): the map behind the
+    taught vectors is the inverse square root of the mean covariance within a person, real and
+    drawn people weighing the same. What real faces have in common is taken away in part.
+
+    Parameters
+    ----------
+    network : keras.Model
+        Taught. Its layer ``fingerprint`` is changed.
+    real, drawn : FaceSet
+        Photos of the network's size, some of each person.
+    """
+    layer = network.get_layer("fingerprint")
+    size = layer.units
+    layer.set_weights([np.eye(size), np.zeros(size)])
+    encoder = recognizer.encoder(network)
+    means, covariances = [], []
+    for faces in (real, drawn):
+        found = recognizer.encode(encoder, faces.images)
+        means.append(found.mean(axis=0))
+        middles = np.stack(
+            [found[faces.person == each].mean(axis=0) for each in np.unique(faces.person)]
+        )
+        inner = found - middles[np.unique(faces.person, return_inverse=True)[1]]
+        covariance = inner.T @ inner
+        covariances.append(covariance / np.trace(covariance) * size)
+    variances, axes = np.linalg.eigh(np.mean(covariances, axis=0) + RIDGE * np.eye(size))
+    kernel = axes / np.sqrt(variances) @ axes.T * np.sqrt(size)  # so that numbers vary by about 1
+    layer.set_weights([kernel, -CENTRE * means[0] @ kernel])

@@ -28,6 +28,7 @@ from speculo import (
     checks,
     device,
     evaluation,
+    faces,
     files,
     fingerprints,
     history,
@@ -50,6 +51,8 @@ PRETRAINED_HEADS = 2000
 
 PHOTOS = 8
 """Of each of the heads that the fingerprint model draws."""
+SETTLERS = 200
+"""Drawn people whom it was not taught on, to settle it by."""
 HELD_OUT = 0.02
 """Share of the heads that choose the epoch of the fingerprint model's drawings."""
 
@@ -144,13 +147,11 @@ def fingerprint(*, heads: int, epochs: int, batch_size: int) -> Run:
     config, taught = Recognizer(), runs.at(f"{fingerprints.SHIPPED}-taught")
     network = model.build(config, precision=device.precision(), seed=recognizer_training.SEED)
     drawn = recognizer_training.drawn_people(heads)
-    log = recognizer_training.teach(
-        network,
-        recognizer_training.LESSON,
-        drawn,
-        recognizer_training.real_people(),
-        taught.path / "state.npz",
-    )
+    lesson = recognizer_training.LESSON
+    log = recognizer_training.teach(network, lesson, drawn, taught.path / "state.npz")
+    real = faces.select(speculo.load("orl"), recognizer_training.REAL)
+    others = speculo.load("heads-medium", people=SETTLERS, seed=recognizer_training.SEED + 1)
+    recognizer_training.settle(network, real, others)
     taught.write_record({"config": asdict(config)})
     files.write_arrays(taught.path / "best.npz", runs.get_weights(network))
 
@@ -170,8 +171,8 @@ def fingerprint(*, heads: int, epochs: int, batch_size: int) -> Run:
     )
     notes = [
         "made by `python -m speculo.recording fingerprint`",
-        f"before it drew, it learned to tell {len(drawn.names):,} drawn people and "
-        f"{len(recognizer_training.REAL)} of ORL apart: `teaching.csv` is the log of that",
+        f"before it drew, it learned to tell {len(drawn.names):,} drawn people apart, and was settled "
+        f"by {len(real.names)} of ORL: `teaching.csv` is the log of the teaching",
         f"its heads are drawn with seed {recognizer_training.SEED}; those of the benchmark with seed 0",
     ]
     kept = keep(run, split, split.test.turned, notes)

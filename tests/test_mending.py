@@ -261,9 +261,11 @@ def test_it_begins_with_the_weights_that_it_is_given(mended, few):
     def look(run):
         now = files.read_arrays(run.path / "last.npz")
         moved = [
-            np.abs(now[name] - value).max() for name, value in runs.get_weights(network).items()
+            np.abs(now[name] - value).max()
+            for name, value in runs.get_weights(network).items()
+            if "moving" not in name  # what batch normalisation has seen goes its own way
         ]
-        assert 0 < max(moved) < 0.1  # a few steps of a low rate away
+        assert 0 < max(moved) < 0.01  # a few steps of a low rate away
         assert np.abs(evaluation.predict(run.model(), few.test) - before).mean() < 0.1
 
     recipe = replace(RECIPE, pace=0.01)
@@ -307,7 +309,7 @@ def test_a_run_with_a_line_of_before_is_refused_in_one_line(tiny):
     run = runs.at("old")
     run.write_record({"config": asdict(tiny) | {"line": True}, "recipe": {"shrink": 0.2}})
     for read in (lambda: run.config, lambda: run.recipe):
-        with pytest.raises(ValueError, match="a line beside its network.*Delete the folder"):
+        with pytest.raises(ValueError, match="a line beside its network. Delete the folder"):
             read()
     run.write_record({"config": asdict(tiny) | {"line": False}, "recipe": {"shrink": 0.0}})
     assert run.config == tiny and run.recipe == PUBLISHED

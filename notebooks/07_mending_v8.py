@@ -71,7 +71,7 @@ speculo.chapter.table(ablation.changes(), precision=2).hide(axis="index")
 # - **The middle.** v8 halves the picture five times, down to one pixel, and then fans 64 numbers
 #   out to 4096. With two halvings 4096 numbers arrive there, and 4096 latents mean 4096.
 # - **The training.** Batch normalisation that follows a short training, no dropout, a learning rate
-#   that falls to zero, a running average of the weights.
+#   that falls to zero.
 # - **The data.** The front is one photo of ten, chosen by symmetry: by chance one with closed eyes
 #   or a grin. The mean of the three most symmetric photos is a calmer target. Mirroring, moving and
 #   lighting make more pairs. *Input and target move together*: the front of a face that stands to
@@ -128,10 +128,9 @@ print(needed[diagnosis.beyond_seeds(needed, noise)].to_string(float_format="{:+.
 
 # %% [markdown]
 # So narrow, and after so few steps, v8 as published draws plain grey: all of its last ReLU is shut.
-# The changes to the network bring it to the mean face and somewhat below. Then it becomes worse for
-# a while: an average over the weights of so few steps lags behind, and pairs that move take longer
-# to learn. What is learned from drawn heads makes up for that: the last step is a network that knew
-# faces before it saw the first photograph.
+# The changes to the network bring it to the mean face and below. Pairs that move and are lit
+# otherwise take longer to learn than these few epochs last. The network of the last step knew faces
+# before it saw the first photograph.
 
 # %%
 best = levels.idxmin()
@@ -166,8 +165,9 @@ before = evaluation.predict(start.model(), split.test)
 Image(start.path / "img" / "predictions.png", alt="Drawn heads, what is drawn of them, fronts")
 
 # %% [markdown]
-# **Figure 7.2.** Drawn heads of people whom it has not seen, what it draws, and the fronts. It is
-# blurred, but it turns the head, and keeps hair, beard and skin.
+# **Figure 7.2.** Drawn heads of people whom it has not seen, what it draws, and the fronts. The
+# drawings are blurred: a network that learned from heads in any place is not sure of the place. But
+# they look ahead, and keep the tone of the skin and the darker shade of a beard.
 #
 # ## The last eight people
 #
@@ -186,16 +186,17 @@ training.train(config, split, alone, recipe=dataclasses.replace(recipe, pace=1.0
 # %%
 network = trained.model()
 HEADS, RANDOM, TWICE = "drawn heads alone", "photographs alone", f"{config.name}, drawn twice"
+baselines = evaluation.baselines(split)
 drawn = {
     config.name: evaluation.predict(network, split.test),
-    evaluation.MOVED: evaluation.baselines(split)[evaluation.MOVED],
+    evaluation.MOVED: baselines[evaluation.MOVED],
 }
 predicted = {
     **drawn,
     TWICE: evaluation.predict(network, split.test, mirrored=True),
     HEADS: before,
     RANDOM: evaluation.predict(alone.model(), split.test),
-    **evaluation.baselines(split),
+    **baselines,
     "the person's other photo": evaluation.other_photo(split.test),
 }
 table = evaluation.table(predicted, split.test)
@@ -209,9 +210,10 @@ speculo.chapter.table(table, {"MSE": "{:.4f}", "± over people": "{:.4f}", "PSNR
 
 # %%
 mine = table.loc[TWICE, "MSE"]
-without = [name for name in evaluation.baselines(split) if table.loc[name, "MSE"] < mine]
+without = [name for name in baselines if table.loc[name, "MSE"] < mine]
 gain = table.loc[RANDOM, "MSE"] - table.loc[config.name, "MSE"]
-print(f"Drawn heads first, an MSE lower by {gain:.4f} than from photographs alone")
+verdict = "a gain" if gain > 0 else "no gain"
+print(f"From photographs alone to drawn heads first: {-gain:+.4f} in MSE, {verdict}")
 print(f"Better than the mended model, without a network: {', '.join(without) or 'none'}")
 share = mine / table.loc[evaluation.MOVED, "MSE"]
 print(f"Drawn twice, its error is {share:.0%} of that of {evaluation.MOVED}")

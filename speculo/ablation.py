@@ -65,7 +65,6 @@ CHANGES = {
     "no dropout": ("dropout", "latent_dropout"),
     "latent behind 8 x 8 pixels": ("halvings",),
     "rate falls to zero": ("schedule",),
-    "weights averaged": ("average",),
     "pairs mirrored and moved": ("mirror", "shift", "turn", "zoom"),
     "pairs lit otherwise": ("light",),
     "target is the mean of three": ("fronts",),

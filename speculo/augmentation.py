@@ -112,7 +112,6 @@ FEW = Recipe(
     zoom=0.05,
     light=0.2,
     schedule="cosine",
-    average=0.99,
     pace=0.3,
 )
 """For few people who are photographed: moving and lighting make more pairs of them, and the mean of

@@ -29,8 +29,6 @@ import speculo
 
 speculo.chapter.begin()
 
-import dataclasses
-
 import numpy as np
 import pandas as pd
 from IPython.display import Image
@@ -77,7 +75,7 @@ speculo.chapter.table(ablation.changes(), precision=2).hide(axis="index")
 #   lighting make more pairs. *Input and target move together*: the front of a face that stands to
 #   the left stands to the left.
 # - **The beginning.** Thirty people are few. So the network first learns from drawn heads, of which
-#   there are as many as we like, and then goes on with photographs, at a lower rate.
+#   there are as many as we like, and then goes on with photographs.
 #
 # ## One after the other, and all but one
 #
@@ -172,7 +170,7 @@ Image(start.path / "img" / "predictions.png", alt="Drawn heads, what is drawn of
 # ## The last eight people
 #
 # Now it goes on with the photographs of everybody else. For comparison the same network learns from
-# the same photographs alone, beginning with random weights and at the full rate of the card.
+# the same photographs alone, beginning with random weights.
 
 # %%
 config, recipe = start.config, augmentation.FEW
@@ -181,7 +179,7 @@ trained = runs.at(run or runs.default_name(config, last, people=people, crop=cro
 options = {"epochs": epochs, "seed": seed}
 training.train(config, split, trained, recipe=recipe, start=start, **options)
 alone = runs.at(f"{trained.name}-alone")
-training.train(config, split, alone, recipe=dataclasses.replace(recipe, pace=1.0), **options)
+training.train(config, split, alone, recipe=recipe, **options)
 
 # %%
 network = trained.model()

@@ -68,7 +68,7 @@ CHANGES = {
     "pairs mirrored and moved": ("mirror", "shift", "turn", "zoom"),
     "pairs lit otherwise": ("light",),
     "target is the mean of three": ("fronts",),
-    "begins from drawn heads": ("heads", "pace"),
+    "begins from drawn heads": ("heads",),
 }
 """Name of each change, and its fields of a `Variant`, in the order in which they are added."""
 

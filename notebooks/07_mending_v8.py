@@ -128,7 +128,8 @@ print(needed[diagnosis.beyond_seeds(needed, noise)].to_string(float_format="{:+.
 # So narrow, and after so few steps, v8 as published draws plain grey: all of its last ReLU is shut.
 # The changes to the network bring it to the mean face and below. Pairs that move and are lit
 # otherwise take longer to learn than these few epochs last. The network of the last step knew faces
-# before it saw the first photograph.
+# before it saw the first photograph. Batch normalisation that follows slowly has not forgotten the
+# drawn heads when the training ends: the longest bar is that of its change.
 
 # %%
 best = levels.idxmin()
@@ -338,9 +339,9 @@ for name in (mended, f"{mended}, fingerprints", "kernel ridge", "input itself"):
 #
 # v8's floor, its bottleneck and its few data can be mended beside the card's parameters. On a few
 # dozen people most of what can be learned is linear: the table says how the network stands beside
-# one matrix. The lesson lies in the pairs, which must move together, in the target, and in the
-# people who were drawn before the first photograph. On many people the network comes into its own,
-# and draws from the side who was there.
+# one matrix. Figure 7.1 shows what heads that were drawn before the first photograph are worth to a
+# short training, and the table whether any of it is left after a longer one. On many people the
+# network comes into its own, and draws from the side who was there.
 #
 # A drawing is no fingerprint yet. The next chapter trains a network that tells people apart.
 #

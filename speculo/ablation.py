@@ -65,11 +65,10 @@ CHANGES = {
     "no dropout": ("dropout", "latent_dropout"),
     "latent behind 8 x 8 pixels": ("halvings",),
     "rate falls to zero": ("schedule",),
-    "weights averaged": ("average",),
     "pairs mirrored and moved": ("mirror", "shift", "turn", "zoom"),
     "pairs lit otherwise": ("light",),
     "target is the mean of three": ("fronts",),
-    "begins from drawn heads": ("heads", "pace"),
+    "begins from drawn heads": ("heads",),
 }
 """Name of each change, and its fields of a `Variant`, in the order in which they are added."""
 

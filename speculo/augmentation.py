@@ -44,8 +44,6 @@ class Recipe:
     closer : float
         Enlarge input and target together: the mean of the logarithm of the scale,
         around which `zoom` spreads it.
-    pace : float
-        Share of the model's learning rate that the training begins at, up to 1.
 
     Raises
     ------
@@ -62,13 +60,10 @@ class Recipe:
     schedule: str = "constant"
     average: float = 0.0
     closer: float = 0.0
-    pace: float = 1.0
 
     def __post_init__(self) -> None:
         if not 0 <= self.average < 1:
             raise ValueError(f"average is {self.average}, expected 0 or more, below 1")
-        if not 0 < self.pace <= 1:
-            raise ValueError(f"pace is {self.pace}, expected above 0, 1 at most")
         for field in ("shift", "turn", "zoom", "light", "closer"):
             if getattr(self, field) < 0:
                 raise ValueError(f"{field} is {getattr(self, field)}, expected 0 or more")
@@ -81,8 +76,7 @@ class Recipe:
 
     def rate(self, done: float) -> float:
         """The share of the learning rate when a share `done` of all steps, 0 to 1, is behind."""
-        course = 1.0 if self.schedule == "constant" else (1 + math.cos(math.pi * done)) / 2
-        return self.pace * course
+        return 1.0 if self.schedule == "constant" else (1 + math.cos(math.pi * done)) / 2
 
 
 PUBLISHED = Recipe()
@@ -112,8 +106,6 @@ FEW = Recipe(
     zoom=0.05,
     light=0.2,
     schedule="cosine",
-    average=0.99,
-    pace=0.3,
 )
 """For few people who are photographed: moving and lighting make more pairs of them, and the mean of
 several fronts is a calmer target than one that was chosen by symmetry."""

@@ -255,7 +255,7 @@ def publish() -> None:
     first = chapters()[0]
     _execute_or_stop(first, first.name)
     _publish(first, _read(first.built), first.seconds)
-    for name in ("v8-orl", "v8-mended-16th-orl-last"):  # the runs of chapters 03 and 07
+    for name in ("v8-orl", "v8-mended-8th-orl-last"):  # the runs of chapters 03 and 07
         pictures = runs.open(name).path / "img"
         for picture in sorted(pictures.glob("*.png")):
             if picture.name in shown_pictures():

@@ -32,8 +32,19 @@ MOST = 50_000
 """Train pairs that the baselines are fitted on, drawn at random where there are more."""
 
 
-def predict(network: keras.Model, pairs: Pairs, *, batch_size: int = 64) -> np.ndarray:
+def predict(
+    network: keras.Model, pairs: Pairs, *, batch_size: int = 64, mirrored: bool = False
+) -> np.ndarray:
     """Draw the front of every input.
+
+    Parameters
+    ----------
+    network : keras.Model
+    pairs : Pairs
+    batch_size : int
+    mirrored : bool
+        Draw each mirror image too, turn that drawing back, and take the mean of both: what
+        the two do not agree on is an error of one of them at least.
 
     Returns
     -------
@@ -49,8 +60,13 @@ def predict(network: keras.Model, pairs: Pairs, *, batch_size: int = 64) -> np.n
     _check_pairs("pairs", pairs)
     checks.instance("network", network, keras.Model)
     checks.whole_number("batch_size", batch_size)
-    images = checks.sized("pairs", pairs.faces.images, network.input_shape[1:3])
-    return model.forward(network, images[pairs.input], batch_size=batch_size)
+    images = checks.sized("pairs", pairs.faces.images, network.input_shape[1:3])[pairs.input]
+    drawn = model.forward(network, images, batch_size=batch_size)
+    if not mirrored:
+        return drawn
+    return (
+        drawn + model.forward(network, images[:, :, ::-1], batch_size=batch_size)[:, :, ::-1]
+    ) / 2
 
 
 def baselines(split: Split) -> dict[str, np.ndarray]:

@@ -128,14 +128,10 @@ class Run:
 
     def _read(self, kind: type) -> model.Config | Recognizer | Recipe:
         """A config or a recipe out of ``run.json``; a field that it does not have is v8's."""
-        known = self.part("config", {})
-        if "recipe" in self.record:  # older records have its fields in the config, or none
-            known = known | self.part("recipe", {})
-        if known.get("line"):
-            raise ValueError(
-                f"{self.path} holds a model with a line beside its network, which the book no "
-                "longer has. Delete the folder to train again"
-            )
+        recipe = self.part("recipe", {}) if "recipe" in self.record else {}  # older: in the config
+        known = self.part("config", {}) | recipe
+        if known.get("line"):  # a linear map that earlier versions of the book had
+            raise ValueError(f"{self.path} has a line beside its network. Delete the folder")
         values = {field.name: known[field.name] for field in fields(kind) if field.name in known}
         try:
             return kind(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})
@@ -168,10 +164,8 @@ class Run:
     @property
     def title(self) -> str:
         """What was trained, for the titles of figures: model, dataset, epochs."""
-        dataset = self.settings["dataset"]
-        return (
-            f"{self.config.name} on {dataset}, {self.epochs} epoch{'' if self.epochs == 1 else 's'}"
-        )
+        epochs = f"{self.epochs} epoch{'' if self.epochs == 1 else 's'}"
+        return f"{self.config.name} on {self.settings['dataset']}, {epochs}"
 
     @property
     def best_title(self) -> str:

@@ -323,7 +323,7 @@ def test_run_all_ends_without_an_error(explorer):
 
 def test_the_own_run_and_the_books_are_in_the_menu(explorer):
     options = part(explorer, "One prediction").locator("select").first.locator("option")
-    assert options.all_text_contents() == ["mended-small", "my-own"]
+    assert options.all_text_contents() == ["fingerprint", "my-own", "v8-mended-8th-heads"]
 
 
 def test_turning_the_head_changes_the_picture_and_the_stated_error(explorer):

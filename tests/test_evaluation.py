@@ -99,6 +99,20 @@ def test_predict_does_not_depend_on_the_batch_size(tiny, few):
     assert one == pytest.approx(other, abs=1e-5)
 
 
+def test_drawn_twice_a_mirror_image_is_the_mirror_image_of_the_drawing(tiny, few):
+    faces = few.test.faces
+    turned = pairs.Pairs(
+        replace(faces, images=faces.images[:, :, ::-1]), few.test.input, few.test.target
+    )
+    network = model.build(tiny, seed=0)
+    one, other = (
+        evaluation.predict(network, each, mirrored=True)[0] for each in (few.test, turned)
+    )
+    assert one == pytest.approx(other[:, ::-1], abs=1e-6)
+    both = evaluation.predict(network, few.test) + evaluation.predict(network, turned)[:, :, ::-1]
+    assert evaluation.predict(network, few.test, mirrored=True) == pytest.approx(both / 2, abs=1e-6)
+
+
 def test_the_other_photo_is_of_the_same_person_and_neither_input_nor_front(last_eight):
     test = last_eight.test
     answered = pairs.as_image(evaluation.other_photo(test))

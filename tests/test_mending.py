@@ -107,7 +107,6 @@ def test_halvings_leave_the_picture_so_large(tiny, halvings):
         ({"shift": -1}, "shift is -1"),
         ({"fronts": 0}, "fronts is 0"),
         ({"closer": -0.1}, "closer is -0.1"),
-        ({"pace": 0}, "pace is 0, expected above 0"),
         ({"schedule": "linear"}, "'linear', expected one of constant, cosine"),
     ],
 )
@@ -150,8 +149,7 @@ def test_it_starts_at_the_face_that_it_is_given(tiny):
 
 def test_a_cosine_falls_from_the_card_s_rate_to_zero():
     assert [RECIPE.rate(done) for done in (0, 0.5, 1)] == pytest.approx([1, 0.5, 0])
-    assert PUBLISHED.rate(0.9) == 1 and replace(PUBLISHED, pace=0.3).rate(0.9) == 0.3
-    assert replace(RECIPE, pace=0.5).rate(0.5) == pytest.approx(0.25)
+    assert PUBLISHED.rate(0.9) == 1
 
 
 def test_stopped_and_continued_equals_never_stopped(mended, few):
@@ -261,13 +259,15 @@ def test_it_begins_with_the_weights_that_it_is_given(mended, few):
     def look(run):
         now = files.read_arrays(run.path / "last.npz")
         moved = [
-            np.abs(now[name] - value).max() for name, value in runs.get_weights(network).items()
+            np.abs(now[name] - value).max()
+            for name, value in runs.get_weights(network).items()
+            if "moving" not in name  # what batch normalisation has seen goes its own way
         ]
-        assert 0 < max(moved) < 0.1  # a few steps of a low rate away
+        assert 0 < max(moved) < 0.01  # a few steps of a low rate away
         assert np.abs(evaluation.predict(run.model(), few.test) - before).mean() < 0.1
 
-    recipe = replace(RECIPE, pace=0.01)
-    run = train(mended, few, "a", recipe, epochs=1, start=start, on_epoch=look)
+    gentle = replace(mended, learning_rate=1e-5)
+    run = train(gentle, few, "a", RECIPE, epochs=1, start=start, on_epoch=look)
     begin = run.settings["start"]
     assert begin["run"] == "start" and len(begin["sha256"]) == 64
     assert begun(mended, few, "again").settings["start"] is None
@@ -275,26 +275,25 @@ def test_it_begins_with_the_weights_that_it_is_given(mended, few):
 
 def test_a_killed_fine_tuning_goes_on_and_from_other_weights_it_is_refused(mended, few):
     start = begun(mended, few)
-    recipe = replace(RECIPE, pace=0.3)
-    whole = train(mended, few, "whole", recipe, start=start)
+    whole = train(mended, few, "whole", RECIPE, start=start)
 
     def stop(run):
         if run.epochs == 2:
             raise RuntimeError
 
     with pytest.raises(RuntimeError):
-        train(mended, few, "killed", recipe, start=start, on_epoch=stop)
+        train(mended, few, "killed", RECIPE, start=start, on_epoch=stop)
     with pytest.raises(ValueError, match="start: {'run': 'start'.*None now"):
-        train(mended, few, "killed", recipe)
+        train(mended, few, "killed", RECIPE)
     other = train(mended, few, "other", Recipe(), epochs=1)
     with pytest.raises(ValueError, match="start: .*'run': 'other'"):
-        train(mended, few, "killed", recipe, start=other)
-    killed = train(mended, few, "killed", recipe, start=start)
+        train(mended, few, "killed", RECIPE, start=other)
+    killed = train(mended, few, "killed", RECIPE, start=start)
     assert equal(state(whole), state(killed))
-    from_nothing = train(mended, few, "random", recipe)
+    from_nothing = train(mended, few, "random", RECIPE)
     assert not equal(state(whole), state(from_nothing))
     with pytest.raises(ValueError, match="start: None before"):
-        train(mended, few, "random", recipe, start=start)
+        train(mended, few, "random", RECIPE, start=start)
 
 
 def test_weights_of_another_network_are_refused(mended, tiny, few):
@@ -307,7 +306,7 @@ def test_a_run_with_a_line_of_before_is_refused_in_one_line(tiny):
     run = runs.at("old")
     run.write_record({"config": asdict(tiny) | {"line": True}, "recipe": {"shrink": 0.2}})
     for read in (lambda: run.config, lambda: run.recipe):
-        with pytest.raises(ValueError, match="a line beside its network.*Delete the folder"):
+        with pytest.raises(ValueError, match="a line beside its network. Delete the folder"):
             read()
     run.write_record({"config": asdict(tiny) | {"line": False}, "recipe": {"shrink": 0.0}})
     assert run.config == tiny and run.recipe == PUBLISHED
@@ -365,12 +364,12 @@ def test_a_trial_ends_as_a_training_does(few, tiny, recipe):
 def test_a_trial_that_begins_from_heads_keeps_them_for_the_next(few, mended, tmp_path, monkeypatch):
     monkeypatch.setattr(ablation, "HEADS_EPOCHS", 1)
     variant = ablation.Variant(mended, RECIPE, heads=4)
-    one = ablation.trial(variant, few, epochs=1, seed=0, folder=tmp_path)
-    (run,) = [runs.Run(path) for path in tmp_path.iterdir()]
+    one = ablation.trial(variant, few, epochs=1, seed=0, folder=tmp_path / "heads")
+    (run,) = [runs.Run(path) for path in (tmp_path / "heads").iterdir()]
     assert run.config == mended and run.recipe == augmentation.HEADS
     assert len(run.settings["train_people"]) == 3
     written = (run.path / "last.npz").stat().st_mtime_ns
-    assert ablation.trial(variant, few, epochs=1, seed=0, folder=tmp_path) == one
+    assert ablation.trial(variant, few, epochs=1, seed=0, folder=tmp_path / "heads") == one
     assert (run.path / "last.npz").stat().st_mtime_ns == written
     same = train(mended, few, "same", RECIPE, epochs=1, start=run).history.iloc[-1]
     assert one == pytest.approx((same["val_loss"], same["loss"]))

@@ -105,6 +105,42 @@ def taker(config: model.Config | Recognizer, network: keras.Model) -> Callable:
     return partial(encode, model.encoder(network))
 
 
+def pixels(images: np.ndarray) -> np.ndarray:
+    """Take the photo itself for a fingerprint: its pixels, minus their mean.
+
+    Parameters
+    ----------
+    images : numpy.ndarray
+        uint8, shape (n, height, width).
+
+    Returns
+    -------
+    numpy.ndarray
+        float32, shape (n, height x width).
+    """
+    flat = checks.images("images", images).reshape(len(images), -1).astype(np.float32)
+    return flat - flat.mean(axis=1, keepdims=True)
+
+
+def eigenfaces(images: np.ndarray, others: np.ndarray, count: int = 64) -> np.ndarray:
+    """Tell where photos lie along the directions in which others differ most (Turk, Pentland 1991).
+
+    Parameters
+    ----------
+    images, others : numpy.ndarray
+        uint8, shapes (n, height, width) and (m, height, width).
+    count : int
+        How many directions.
+
+    Returns
+    -------
+    numpy.ndarray
+        float32, shape (n, count), fewer columns where there are fewer others.
+    """
+    main = principal(pixels(others), count)
+    return (pixels(images) - main.mean) @ main.axes.T
+
+
 def distances(queries: np.ndarray, gallery: np.ndarray, metric: str = "cosine") -> np.ndarray:
     """Measure how far fingerprints are from one another, each from each.
 

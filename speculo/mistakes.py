@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from speculo import checks, recognition
+from speculo import checks, recognition, recognizer_training
 from speculo.faces import FaceSet
 from speculo.recognition import Scores
 from speculo.sources.heads import person as drawn
@@ -39,6 +39,16 @@ GROUPS = {
     "beard": ["no beard", "beard"],
 }
 """The traits of drawn people that `traits` tells, with the groups of each."""
+
+
+def unseen(faces: FaceSet) -> tuple[str, ...]:
+    """Name the people whom the model that comes with the book did not learn from.
+
+    Where that leaves fewer than two, it is everybody.
+    """
+    learned = recognizer_training.REAL if faces.name == "orl" else ()
+    others = tuple(name for name in faces.names if name not in learned)
+    return others if len(others) > 1 else faces.names
 
 
 def some_photos(faces: FaceSet, names: Sequence[str], people: int, photos: int) -> np.ndarray:

@@ -383,7 +383,9 @@ def part(layer: keras.layers.Layer, model: keras.Model) -> str:
     position = model.layers.index(layer)
     if position < place(keras.layers.Flatten):
         return "encoder"
-    return "latent" if position <= place(keras.layers.Reshape) else "decoder"
+    joined = any(isinstance(each, keras.layers.Concatenate) for each in model.layers)
+    last = place(keras.layers.Concatenate if joined else keras.layers.Reshape)
+    return "latent" if position <= last else "decoder"
 
 
 def _halves(config: Config) -> list[bool]:

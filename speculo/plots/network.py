@@ -63,6 +63,8 @@ class _Box(NamedTuple):
 
     layer: keras.layers.Layer
     part: str
+    name: str
+    activation: str
     extras: str
     parameters: int
 
@@ -106,16 +108,42 @@ _STEP = 1.25  # from one box to the next
 
 
 def _boxes(model: keras.Model) -> list[_Box]:
-    boxes = []
+    boxes, blocks = [], 0
     for layer in model.layers:
         if isinstance(layer, keras.layers.BatchNormalization | keras.layers.Dropout):
             letter = "B" if isinstance(layer, keras.layers.BatchNormalization) else "D"
             box = boxes.pop()
             parameters = box.parameters + layer.count_params()
             boxes.append(box._replace(extras=box.extras + letter, parameters=parameters))
+        elif isinstance(layer, keras.layers.Activation) and layer is not model.layers[-1]:
+            boxes.append(boxes.pop()._replace(layer=layer, activation=_word(layer)))
+        elif isinstance(layer, keras.layers.Add):  # all since the way forked is one block
+            blocks += 1
+            inner = []
+            while not _forks(boxes[-1].layer, model):
+                inner.append(boxes.pop())
+            parameters = sum(box.parameters for box in inner)
+            part = models.part(layer, model)
+            boxes.append(_Box(layer, part, f"block_{blocks}", "", "B", parameters))
         else:
-            boxes.append(_Box(layer, models.part(layer, model), "", layer.count_params()))
+            part = models.part(layer, model)
+            boxes.append(_Box(layer, part, layer.name, _word(layer), "", layer.count_params()))
     return boxes
+
+
+def _forks(layer: keras.layers.Layer, model: keras.Model) -> bool:
+    """Whether several layers take what a layer gives."""
+    taken = (each.input for each in model.layers)
+    lists = (each if isinstance(each, list) else [each] for each in taken)
+    return sum(any(given is layer.output for given in each) for each in lists) > 1
+
+
+def _word(layer: keras.layers.Layer) -> str:
+    """Name of a layer's activation, or nothing."""
+    activation = getattr(layer, "activation", None)
+    if activation in (None, keras.activations.linear):
+        return ""
+    return {"relu": "ReLU"}.get(activation.__name__, activation.__name__)
 
 
 def _draw_box(axis: Axes, box: _Box, x: float, edge: float | None) -> float:
@@ -132,14 +160,12 @@ def _draw_box(axis: Axes, box: _Box, x: float, edge: float | None) -> float:
         arrow = {"arrowstyle": "-|>", "color": MUTED, "shrinkA": 0, "shrinkB": 0}
         axis.annotate("", (x - width / 2 - 0.03, 0), (edge + 0.03, 0), arrowprops=arrow)
     name = {"rotation": 60, "ha": "left", "va": "bottom", "fontsize": 9, "color": color}
-    axis.text(x, 2.5, short(box.layer.name), **name)
+    axis.text(x, 2.5, short(box.name), **name)
     size = f"{shape[0]}×{shape[1]}\n×{channels}" if len(shape) == 3 else f"{channels}"
     below = {"ha": "center", "va": "top", "fontsize": 8}
     axis.text(x, -2.55, size, **below | {"fontsize": 9}, linespacing=1.1)
-    activation = getattr(box.layer, "activation", None)
-    if activation not in (None, keras.activations.linear):
-        word = {"relu": "ReLU"}.get(activation.__name__, activation.__name__)
-        axis.text(x, -3.3, word, **below, color=color)
+    if box.activation:
+        axis.text(x, -3.3, box.activation, **below, color=color)
     if box.parameters:
         axis.text(x, -4.15, f"{box.parameters:,}", **below, rotation=60)
     if box.extras:

@@ -145,3 +145,18 @@ def test_main_directions_are_those_of_the_spread(vectors):
     assert np.allclose(np.linalg.norm(axes, axis=1), 1, atol=1e-5)
     assert np.allclose(spread[0], ((stretched - mean) @ axes[0]).std(ddof=1), rtol=1e-4)
     assert len(fingerprints.principal(vectors[:1], 4).axes) <= 1
+
+
+def test_pixels_and_eigenfaces_do_not_depend_on_brightness(orl):
+    some = (orl.images[:12] // 2).astype(np.uint8)
+    for take in (fingerprints.pixels, lambda images: fingerprints.eigenfaces(images, some)):
+        found = take(some)
+        assert found.dtype == np.float32 and np.allclose(found, take(some + 40), atol=1e-2)
+    assert fingerprints.pixels(some).shape == (12, 32 * 32)
+    assert np.allclose(fingerprints.pixels(some).mean(axis=1), 0, atol=1e-4)
+
+
+def test_eigenfaces_keep_the_distances_of_those_that_they_were_fitted_to(orl):
+    some = orl.images[:12]
+    apart = fingerprints.distances(*[fingerprints.pixels(some)] * 2, "l2")
+    assert np.allclose(fingerprints.distances(*[fingerprints.eigenfaces(some, some)] * 2, "l2"), apart, rtol=1e-3, atol=1)  # fmt: skip

@@ -1,5 +1,7 @@
 """Where fingerprints fail: cases made by hand, and brute force."""
 
+import dataclasses
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -7,6 +9,7 @@ import trees
 
 import speculo
 from speculo import fingerprints, mistakes, recognition
+from speculo.faces import select
 from speculo.recognition import Cosine
 from speculo.sources import heads
 
@@ -176,3 +179,10 @@ def test_groups_differ_where_their_intervals_do_not_touch():
     for rate in ("FNMR", "FMR"):
         table[f"{rate} low"], table[f"{rate} high"] = table[rate] - 0.06, table[rate] + 0.06
     assert mistakes.groups_apart(table) == ["FNMR by sex: b 30.0%, a 10.0%"]
+
+
+def test_unseen_is_who_the_shipped_model_did_not_learn_from(orl):
+    assert mistakes.unseen(orl) == orl.names[20:]
+    others = dataclasses.replace(orl, name="folder:x")
+    assert mistakes.unseen(others) == orl.names
+    assert mistakes.unseen(select(orl, orl.names[:5])) == orl.names[:5], "nobody is left"

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from speculo import layers, model, recognizer
+from speculo import layers, model, plots, recognizer
 from speculo.backend import keras
 from speculo.recognizer import Recognizer
 
@@ -98,3 +98,9 @@ def test_noise_of_a_flat_picture_is_not_blown_up():
     assert not np.asarray(standardised(flat)).any()
     flat[0, 0, 0] += 0.01
     assert np.asarray(standardised(flat)).max() < 0.01 / layers.FAINTEST
+
+
+def test_its_picture_has_a_box_for_each_residual_block(network):
+    words = {text.get_text() for text in plots.model_graph(network).axes[0].texts}
+    assert {"block_1", "block_2", "block_3", "fingerprint", "encoder", "decoder"} <= words
+    assert not any(word.startswith(("add", "activation", "normalisation")) for word in words)

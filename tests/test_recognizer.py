@@ -103,4 +103,4 @@ def test_noise_of_a_flat_picture_is_not_blown_up():
 def test_its_picture_has_a_box_for_each_residual_block(network):
     words = {text.get_text() for text in plots.model_graph(network).axes[0].texts}
     assert {"block_1", "block_2", "block_3", "fingerprint", "encoder", "decoder"} <= words
-    assert not any(word.startswith(("add", "activation", "normalisation")) for word in words)
+    assert not any(word.startswith(("add_", "activation_", "normalisation_")) for word in words)

@@ -13,6 +13,7 @@ import numpy as np
 
 from speculo import model
 from speculo.pairs import Pairs, as_input, several_fronts
+from speculo.photographed import Changes, photograph
 
 SCHEDULES = ("constant", "cosine")
 """Courses of the learning rate over a training."""
@@ -35,6 +36,9 @@ class Recipe:
     light : float
         Make input and target brighter or darker together: the standard
         deviation of the logarithm of the gain.
+    alone : float
+        Share of the inputs that are photographed anew, while their targets stay: cut,
+        lit and blurred as ``photographed.photograph`` does.
     schedule : str
         Of the learning rate: ``"constant"``, or ``"cosine"``, which falls to
         zero over all epochs.
@@ -60,10 +64,13 @@ class Recipe:
     schedule: str = "constant"
     average: float = 0.0
     closer: float = 0.0
+    alone: float = 0.0
 
     def __post_init__(self) -> None:
         if not 0 <= self.average < 1:
             raise ValueError(f"average is {self.average}, expected 0 or more, below 1")
+        if not 0 <= self.alone <= 1:
+            raise ValueError(f"alone is {self.alone}, expected 0 to 1")
         for field in ("shift", "turn", "zoom", "light", "closer"):
             if getattr(self, field) < 0:
                 raise ValueError(f"{field} is {getattr(self, field)}, expected 0 or more")
@@ -97,6 +104,9 @@ HEADS = Recipe(
 )
 """For drawn heads that prepare a network for photographs: these do not stand exactly in their
 place, and show the face from nearer by."""
+
+ANY_PHOTO = Recipe(mirror=True, alone=0.5, schedule="cosine", average=0.99)
+"""For drawn heads whose fronts shall be drawn of photos of every kind."""
 
 FEW = Recipe(
     fronts=3,
@@ -136,7 +146,7 @@ def augment(
     inputs, targets : numpy.ndarray
         float32, shape (n, height, width, 1), in 0..1.
     recipe : Recipe
-        Its ``mirror``, ``shift``, ``turn``, ``zoom``, ``closer`` and ``light``.
+        Its ``mirror``, ``shift``, ``turn``, ``zoom``, ``closer``, ``alone`` and ``light``.
     rng : numpy.random.Generator
 
     Returns
@@ -156,6 +166,10 @@ def augment(
             turn=np.radians(rng.normal(0, 1, n) * recipe.turn),
             scale=np.exp(recipe.closer + rng.normal(0, 1, n) * recipe.zoom),
         )
+    if recipe.alone:
+        some = rng.random(n) < recipe.alone
+        pictures = np.rint(both[some, ..., 0] * 255).astype(np.uint8)
+        both[some, ..., 0] = photograph(pictures, both.shape[1], Changes(), rng)
     if recipe.light:
         gain = np.exp(rng.normal(0, 1, n) * recipe.light).astype(np.float32)
         both = np.clip(both * gain[:, None, None, None], 0, 1)

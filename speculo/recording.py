@@ -144,7 +144,7 @@ def fingerprint(*, heads: int, epochs: int, batch_size: int) -> Run:
 
     The heads that it draws are those that it was taught on, and some that are held out.
     """
-    config, taught = Recognizer(), runs.at(f"{fingerprints.SHIPPED}-taught")
+    config, taught = Recognizer(), Run(files.home() / "build" / f"{fingerprints.SHIPPED}-taught")
     network = model.build(config, precision=device.precision(), seed=recognizer_training.SEED)
     drawn = recognizer_training.drawn_people(heads)
     lesson = recognizer_training.LESSON
@@ -164,7 +164,7 @@ def fingerprint(*, heads: int, epochs: int, batch_size: int) -> Run:
         config,
         split,
         run,
-        recipe=augmentation.MENDED,
+        recipe=augmentation.ANY_PHOTO,
         epochs=epochs,
         batch_size=batch_size,
         start=taught,

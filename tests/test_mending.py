@@ -201,6 +201,15 @@ def test_nothing_named_changes_nothing(batch):
     assert all(map(np.array_equal, batch, after))
 
 
+def test_some_inputs_are_photographed_anew_and_their_targets_stay(batch):
+    inputs, targets = augmentation.augment(*batch, Recipe(alone=0.5), np.random.default_rng(0))
+    assert np.array_equal(targets, batch[1]) and 0 <= inputs.min() <= inputs.max() <= 1
+    same = [np.array_equal(a, b) for a, b in zip(inputs, batch[0], strict=True)]
+    assert 0 < sum(same) < len(same)
+    with pytest.raises(ValueError, match="alone is 2"):
+        Recipe(alone=2)
+
+
 def test_input_and_target_are_mirrored_together(batch):
     inputs, targets = augmentation.augment(*batch, Recipe(mirror=True), np.random.default_rng(0))
     same = [np.array_equal(a, b) for a, b in zip(inputs, batch[0], strict=True)]

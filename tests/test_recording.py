@@ -74,12 +74,12 @@ def test_a_small_teaching_is_kept_with_its_log(tmp_path, monkeypatch):
     monkeypatch.setenv("SPECULO_HOME", str(tmp_path))
     monkeypatch.setattr(runs, "RECORDED", tmp_path / "recorded")
     monkeypatch.setattr(recording, "Recognizer", lambda: SMALL)
-    monkeypatch.setattr(recognizer_training, "LESSON", Lesson(epochs=1, late=1, repeats=1))
+    monkeypatch.setattr(recognizer_training, "LESSON", Lesson(epochs=2))
     monkeypatch.setattr(recognizer_training, "SIZE", 32)
     kept = recording.fingerprint(heads=30, epochs=1, batch_size=16)
     assert (kept.path / "teaching.csv").read_text().count("\n") == 3
     assert kept.record["settings"]["start"]["run"] == "fingerprint-taught"
-    taught = runs.at("fingerprint-taught").model()
+    taught = runs.Run(files.home() / "build" / "fingerprint-taught").model()
     one, other = (model.forward(recognizer.encoder(each), np.zeros((1, 32, 32, 1), np.float32)) for each in (taught, kept.model()))  # fmt: skip
     assert np.allclose(one, other, atol=0.05), "drawing has not changed the fingerprint"
     assert kept.config == SMALL

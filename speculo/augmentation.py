@@ -105,7 +105,7 @@ HEADS = Recipe(
 """For drawn heads that prepare a network for photographs: these do not stand exactly in their
 place, and show the face from nearer by."""
 
-ANY_PHOTO = Recipe(mirror=True, alone=0.5, schedule="cosine", average=0.99)
+ANY_PHOTO = Recipe(mirror=True, alone=0.25, schedule="cosine", average=0.99)
 """For drawn heads whose fronts shall be drawn of photos of every kind."""
 
 FEW = Recipe(

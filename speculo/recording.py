@@ -57,7 +57,7 @@ HELD_OUT = 0.02
 """Share of the heads that choose the epoch of the fingerprint model's drawings."""
 
 
-STEPS = {"heads": (8, 64), "pretrained": (9, 32), "fingerprint": (12, 128)}
+STEPS = {"heads": (8, 64), "pretrained": (9, 32), "fingerprint": (20, 128)}
 """Epochs in all, and pairs in a step, of each training where nobody says."""
 
 EVERYTHING = (

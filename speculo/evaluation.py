@@ -158,12 +158,11 @@ def fit_moved(
     size = train.faces.images[0].size
     rng = np.random.default_rng([seed, 2])
     moments = np.zeros((size + 1, 2 * size + 1))  # of [input, 1] with [input, target, 1]
-    for _ in range(-(-ENOUGH // len(train))):
-        order = np.arange(len(train))
-        for batch in augmentation.batches(train, recipe, order, 512, rng):
-            inputs, targets = (logit(each).reshape(len(each), -1) for each in batch)
-            ones = np.ones((len(inputs), 1), dtype=np.float32)
-            moments += np.hstack([inputs, ones]).T @ np.hstack([inputs, targets, ones])
+    order = np.tile(np.arange(len(train)), -(-ENOUGH // len(train)))
+    for batch in augmentation.batches(train, recipe, order, 512, rng):
+        inputs, targets = (logit(each).reshape(len(each), -1) for each in batch)
+        ones = np.ones((len(inputs), 1), dtype=np.float32)
+        moments += np.hstack([inputs, ones]).T @ np.hstack([inputs, targets, ones])
     moments /= moments[-1, -1]
     means = moments[-1, :-1]
     covariance = moments[:-1, :-1] - np.outer(means[:size], means)

@@ -67,7 +67,8 @@ figure
 # - **mean frontal face**: the mean of the train people's fronts, whoever is asked for;
 # - **input itself**: the photo, unchanged;
 # - **ridge regression**: every output pixel is a linear function of all input pixels. *Mirrored
-#   too* adds the mirror image of every train pair.
+#   too* adds the mirror image of every train pair. *Moved too* adds pairs that are moved and lit
+#   otherwise, and takes logits in the place of pixels, so that the sigmoid at the end fits.
 #
 # MSE is the mean squared error of a pixel, with black 0 and white 1; less is better. PSNR is the
 # same in decibels; more is better. The spread is the standard error over the held-out people.

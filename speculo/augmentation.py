@@ -7,12 +7,12 @@ stands two pixels to the left stands two pixels to the left.
 import math
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from speculo import model
-from speculo.pairs import Pairs, as_input, several_fronts
+from speculo.pairs import Pairs, several_fronts
 from speculo.photographed import Changes, photograph
 
 SCHEDULES = ("constant", "cosine")
@@ -193,8 +193,8 @@ def batches(
         index = order[start : start + batch_size]
         inputs, targets = pairs.batch(index)
         if several.shape[1] > 1:
-            fronts = several[pairs.input[index]].T
-            targets = np.mean([as_input(pairs.faces.images[each]) for each in fronts], axis=0)
+            fronts = (replace(pairs, target=each) for each in several[pairs.input].T)
+            targets = np.mean([each.batch(index)[1] for each in fronts], axis=0)
         yield augment(inputs, targets, recipe, rng)
 
 

@@ -155,7 +155,7 @@ def fit_moved(
         float32, shape (pixels,).
     """
     _check_pairs("train", train)
-    size = train.faces.images[0].size
+    size = train.batch(slice(1))[0].size
     rng = np.random.default_rng([seed, 2])
     moments = np.zeros((size + 1, 2 * size + 1))  # of [input, 1] with [input, target, 1]
     order = np.tile(np.arange(len(train)), -(-ENOUGH // len(train)))

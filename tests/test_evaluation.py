@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.linear_model import Ridge
 
-from speculo import evaluation, model, pairs
+from speculo import evaluation, model, notes, pairs
 from speculo.augmentation import PUBLISHED, Recipe
 from speculo.faces import FaceSet
 from speculo.layers import logit
@@ -174,3 +174,10 @@ def test_images_of_another_size_than_the_network_takes_are_named(tiny, few):
     asked = pairs.Pairs(larger, few.test.input, few.test.target)
     with pytest.raises(ValueError, match="48 x 48 pixels, expected 32 x 32: load .* size=32"):
         evaluation.predict(model.build(tiny, seed=0), asked)
+
+
+def test_the_moved_ridge_takes_shrunk_pairs(few):
+    """Their batches are smaller than the photos that they are made of."""
+    small = notes.smaller(few, 4)
+    drawn = evaluation.baselines(small)[evaluation.MOVED]
+    assert drawn.shape == small.test.batch()[1].shape == (len(small.test), 8, 8, 1)

@@ -12,9 +12,9 @@
 # In this notebook we change v8 one step at a time, see what is needed, and look at what the mended
 # model draws of people whom it has never seen.
 #
-# The card's own parameters stay: input and output shape, filters, latent size, Adam that begins at
-# its learning rate, mean squared error. Every change beyond them has a name. To fit the time, all
-# that is trained here are narrowed copies, with the same share of all filters and latents.
+# The card's own parameters stay: input and output shape, filters, latent size, Adam beginning at
+# the card's rate, mean squared error. To fit the time, all that is trained here are narrow copies:
+# every layer is divided by the same factor.
 
 # %% tags=["parameters"]
 dataset = "orl"  # the faces, by name; chapter 01 lists the names
@@ -66,9 +66,9 @@ speculo.chapter.table(ablation.changes(), precision=2).hide(axis="index")
 # - **The end of the network.** No ReLU before the sigmoid, so that it can draw dark. A bias for
 #   each pixel begins at the mean face, so that training begins with a face.
 # - **The middle.** v8 halves the picture five times, down to one pixel, and then fans 64 numbers
-#   out to 4096. With two halvings 4096 numbers arrive there, and 4096 latents mean 4096.
-# - **The training.** Batch normalisation that follows a short training, no dropout, a learning rate
-#   that falls to zero.
+#   out to 4096. With two halvings the latents no longer come from 64 numbers only.
+# - **The training.** Batch normalisation whose running averages catch up sooner, no dropout, a
+#   learning rate that falls to zero.
 # - **The data.** The front is one photo of ten, chosen by symmetry: by chance one with closed eyes
 #   or a grin. The mean of the three most symmetric photos is a calmer target. Mirroring, moving and
 #   lighting make more pairs. *Input and target move together*: the front of a face that stands to
@@ -125,10 +125,10 @@ print(needed[diagnosis.beyond_seeds(needed, noise)].to_string(float_format="{:+.
 
 # %% [markdown]
 # So narrow, and after so few steps, v8 as published draws plain grey: all of its last ReLU is shut.
-# The changes to the network bring it to the mean face and below. Pairs that move and are lit
-# otherwise take longer to learn than these few epochs last. The network of the last step knew faces
-# before it saw the first photograph. Batch normalisation that follows slowly has not forgotten the
-# drawn heads when the training ends: the longest bar is that of its change.
+# The changes to the network bring it to the mean face and below. Moved pairs cost a little in so
+# few epochs, and other light makes no difference. The network of the last step knew faces before it
+# saw the first photograph. The longest bar is that of batch normalisation: where its running
+# averages are slow, they are still those of the drawn heads when the training ends.
 
 # %%
 best = levels.idxmin()
@@ -201,20 +201,20 @@ table = evaluation.table(predicted, split.test)
 speculo.chapter.table(table, {"MSE": "{:.4f}", "± over people": "{:.4f}", "PSNR (dB)": "{:.2f}"})
 
 # %% [markdown]
-# *Drawn twice* is the mean of the drawing and of that of the mirror image, turned back. *Drawn heads
-# alone* is the network before the first photograph, *photographs alone* the one without heads. The
-# person's other photo is a yardstick and no predictor: it needs the other photos of the person who
-# is asked for.
+# *Drawn twice* is the mean of the drawing and of that of the mirror image, turned back. *Drawn
+# heads alone* is the network before the first photograph, *photographs alone* the one without
+# heads. The person's other photo is a yardstick and no predictor: it needs the other photos of the
+# person who is asked for.
 
 # %%
-mine = table.loc[TWICE, "MSE"]
+mine = table.loc[config.name, "MSE"]
 without = [name for name in baselines if table.loc[name, "MSE"] < mine]
 gain = table.loc[RANDOM, "MSE"] - table.loc[config.name, "MSE"]
 verdict = "a gain" if gain > 0 else "no gain"
 print(f"From photographs alone to drawn heads first: {-gain:+.4f} in MSE, {verdict}")
-print(f"Better than the mended model, without a network: {', '.join(without) or 'none'}")
-share = mine / table.loc[evaluation.MOVED, "MSE"]
-print(f"Drawn twice, its error is {share:.0%} of that of {evaluation.MOVED}")
+print(f"Better than the mended model, without a network: {'; '.join(without) or 'none'}")
+share = table.loc[TWICE, "MSE"] / table.loc[evaluation.MOVED, "MSE"]
+print(f"Drawn twice, its error is {share:.0%} of that of: {evaluation.MOVED}")
 after = trained.history["val_loss"].iloc[-1]
 print(f"The table takes the epoch of the lowest test loss; after the last one it is {after:.4f}")
 cost = [sum(model.multiplications(each).values()) for each in (network, model.build(model.V8))]
@@ -255,8 +255,8 @@ print(f"The drawings differ {spread:.0%} as much as the people do")
 # %% [markdown]
 # ## Many people
 #
-# On drawn heads alone there is no need to move or light the pairs (the heads stand exactly in
-# their place, in many lights), nor for the mean of several fronts (each front is exact).
+# On drawn heads alone there is no need to move or light the pairs (the heads stand exactly in their
+# place, in many lights), nor for the mean of several fronts (each front is exact).
 
 # %%
 of_v8 = runs.recorded("v8-4th-heads-medium")
@@ -284,7 +284,8 @@ Image(
 
 # %% [markdown]
 # **Figure 7.5.** Twenty heads of people whom the mended model has never seen, turned up to 90
-# degrees. Hair, beard, skin and shape of the face are mostly those of the person.
+# degrees. Beard and skin are mostly those of the person, and often the hair. Glasses are at best a
+# dark band.
 
 # %%
 Image(
@@ -336,11 +337,11 @@ for name in (mended, f"{mended}, fingerprints", "kernel ridge", "input itself"):
 #
 # ## What we learned
 #
-# v8's floor, its bottleneck and its few data can be mended beside the card's parameters. On a few
-# dozen people most of what can be learned is linear: the table says how the network stands beside
-# one matrix. Figure 7.1 shows what heads that were drawn before the first photograph are worth to a
-# short training, and the table whether any of it is left after a longer one. On many people the
-# network comes into its own, and draws from the side who was there.
+# v8's floor and its bottleneck can be mended beside the card's parameters. Few data hardly can: on
+# a few dozen people most of what can be learned is linear, and one matrix stands beside the network
+# in the table. Heads before the first photograph help a short training, as figure 7.1 shows; the
+# line below the table says what is left of that after a longer one. On many people the network
+# comes into its own.
 #
 # A drawing is no fingerprint yet. The next chapter trains a network that tells people apart.
 #

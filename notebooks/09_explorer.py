@@ -20,8 +20,8 @@
 # cell was run: run the cell again after you have moved them, and you have that picture.
 #
 # The parameter `run` names the run to show first. Without a name it is the fingerprint model. v8 as
-# published stands beside it, once chapter 03 has trained it. The drawn people (`heads_people`) fit
-# the baselines of the turned head.
+# published stands beside it, once chapter 03 has trained it. The baselines beside the turned head
+# are fitted to `heads_people` drawn people.
 
 # %% tags=["parameters"]
 dataset = "orl"  # the faces, by name; chapter 01 lists the names
@@ -87,7 +87,8 @@ one.figure()
 # %% [markdown]
 # **Figure 9.2.** A photo, the drawing, the front to be drawn, and the error of each pixel. The bars
 # are the mean squared errors of this one drawing and of the baselines of chapter 04; the smallest
-# stands out.
+# stands out. The fingerprint model has learned to draw the book's own heads, and draws a photograph
+# as one of them: there its error is large, and the likeness is what to look at.
 
 # %% [markdown]
 # ## A training, epoch by epoch
@@ -102,9 +103,8 @@ epochs
 epochs.figure()
 
 # %% [markdown]
-# **Figure 9.3.** The losses of the run, with a line at the epoch of the slider. Where the run has
-# kept its drawings, and was trained on a dataset of the menu, they stand above with their photos
-# and fronts.
+# **Figure 9.3.** The losses of the run, with a line at the epoch of the slider. Above, what it drew
+# after that epoch; where its own faces are loaded here, with their photos and fronts.
 
 # %% [markdown]
 # ## Between two people
@@ -134,10 +134,10 @@ two.figure()
 # The photo is not saved with the notebook. A figure that you draw of it is saved as any figure is:
 # clear the output of that cell before you pass the notebook on.
 #
-# The neighbours are the people of the set whose fingerprints lie nearest. Beside the distance stands
-# the chance that it is the same person, as chapter 08 fits it: to pairs of photos of the set's test
-# people, and as if same and different had been equally likely before. In a crowd they are not:
-# **nearest is not the same person**.
+# The neighbours are the people of the set whose fingerprints lie nearest. Beside the distance
+# stands the chance that it is the same person. It is fitted as in chapter 08, but to the photos of
+# this set's test people, and holds for photos like theirs, as if same and different had been
+# equally likely before. In a crowd they are not: **nearest is not the same person**.
 
 # %%
 yours = widgets.photo(finished, sets, heads.render(20, yaw=15, size=256))
@@ -148,8 +148,8 @@ yours.figure()
 
 # %% [markdown]
 # **Figure 9.5.** Above, the photo with its crop, that crop as the model sees it, and the drawing.
-# Below, the nearest people, with the distance of their fingerprints and the chance. Until you choose
-# a photo it is a rendered head.
+# Below, the nearest people, with the distance of their fingerprints and the chance. Until you
+# choose a photo it is a rendered head.
 
 # %% [markdown]
 # ## Runs side by side

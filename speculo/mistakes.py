@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from speculo import checks, recognition, recognizer_training
+from speculo import checks, fingerprints, recognition, runs
 from speculo.faces import FaceSet
 from speculo.recognition import Scores
 from speculo.sources.heads import person as drawn
@@ -46,7 +46,7 @@ def unseen(faces: FaceSet) -> tuple[str, ...]:
 
     Where that leaves fewer than two, it is everybody.
     """
-    learned = recognizer_training.REAL if faces.name == "orl" else ()
+    learned = runs.recorded(fingerprints.SHIPPED).trained_on(faces.name)
     others = tuple(name for name in faces.names if name not in learned)
     return others if len(others) > 1 else faces.names
 

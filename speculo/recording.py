@@ -175,6 +175,7 @@ def fingerprint(*, heads: int, epochs: int, batch_size: int) -> Run:
         f"by {len(real.names)} of ORL: `teaching.csv` is the log of the teaching",
         f"its heads are drawn with seed {recognizer_training.SEED}; those of the benchmark with seed 0",
     ]
+    run.write_record(run.record | {"settled": {real.name: list(real.names)}})
     kept = keep(run, split, split.test.turned, notes)
     files.write_text(kept.path / "teaching.csv", log.round(4).to_csv(index=False))
     return keep_weights(run, kept)

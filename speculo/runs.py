@@ -222,10 +222,14 @@ class Run:
         return [key for key, value in split_record(split).items() if now[key] != value]
 
     def trained_on(self, dataset: str) -> frozenset[str]:
-        """Names of the people it was trained on, if a dataset is its own or one of those joined."""
+        """Names of the people it was trained on, if a dataset is its own or one of those joined.
+
+        Those of another dataset that its fingerprint was settled by (``"settled"``) are among them.
+        """
         settings = self.settings
         datasets = (settings["dataset"], *settings["dataset"].split("+"))  # as `faces.join` joins
-        return frozenset(settings["train_people"] if dataset in datasets else ())
+        known = settings["train_people"] if dataset in datasets else ()
+        return frozenset([*known, *self.record.get("settled", {}).get(dataset, ())])
 
     def unseen(self, faces: FaceSet, *, seed: int = 0) -> Split:
         """Split a dataset so that the run was trained on none of its test people.

@@ -35,7 +35,8 @@ def test_all_shipped_weights_together_are_small_and_checked():
 def test_whom_it_learned_from_is_nobody_of_the_judged(orl):
     assert set(recognizer_training.REAL) == set(orl.names[:20])
     run = runs.recorded(fingerprints.SHIPPED)
-    assert not run.trained_on("orl")
+    assert run.trained_on("orl") == set(recognizer_training.REAL)
+    assert set(run.unseen(orl).test.people) == set(orl.names[20:])
     assert not run.trained_on("heads-medium") & {heads.person_name(n) for n in range(9999)}
 
 

@@ -55,6 +55,6 @@ def ablation(summary: pd.DataFrame, levels: dict[str, float], *, title: str = ""
     )
     right.set_yticks(place[1:], [])
     right.set_ylim(left.get_ylim())
-    right.set(xlabel="thousandths of MSE lost", title="All but this one")
+    right.set(xlabel="error added, thousandths of MSE", title="All but this one")
     style.subtitle(figure, title)
     return figure

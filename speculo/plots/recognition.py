@@ -12,7 +12,7 @@ from matplotlib.ticker import PercentFormatter
 from speculo.plots import style
 from speculo.plots.style import CHOSEN, DECODER, ENCODER, INK, LATENT, MAUVE, MUTED, PALE, short
 
-CURVES = (LATENT, ENCODER, CHOSEN, MUTED, INK, DECODER, MAUVE)
+CURVES = (MAUVE, ENCODER, CHOSEN, MUTED, INK, DECODER, LATENT)
 """Colours of kinds of fingerprints, in turn."""
 
 

@@ -179,7 +179,7 @@ trained = runs.at(run or runs.default_name(config, last, people=people, crop=cro
 options = {"epochs": epochs, "seed": seed}
 training.train(config, split, trained, recipe=recipe, start=start, **options)
 alone = runs.at(f"{trained.name}-alone")
-training.train(config, split, alone, recipe=recipe, **options)
+alone = training.train(config, split, alone, recipe=recipe, **options)
 
 # %%
 network = trained.model()

@@ -167,9 +167,10 @@ def augment(
             scale=np.exp(recipe.closer + rng.normal(0, 1, n) * recipe.zoom),
         )
     if recipe.alone:
-        some = rng.random(n) < recipe.alone
-        pictures = np.rint(both[some, ..., 0] * 255).astype(np.uint8)
-        both[some, ..., 0] = photograph(pictures, both.shape[1], Changes(), rng)
+        some = np.flatnonzero(rng.random(n) < recipe.alone)
+        if len(some):
+            pictures = np.rint(both[some, ..., 0] * 255).astype(np.uint8)
+            both[some, ..., 0] = photograph(pictures, both.shape[1], Changes(), rng)
     if recipe.light:
         gain = np.exp(rng.normal(0, 1, n) * recipe.light).astype(np.float32)
         both = np.clip(both * gain[:, None, None, None], 0, 1)

@@ -206,6 +206,9 @@ def test_some_inputs_are_photographed_anew_and_their_targets_stay(batch):
     assert np.array_equal(targets, batch[1]) and 0 <= inputs.min() <= inputs.max() <= 1
     same = [np.array_equal(a, b) for a, b in zip(inputs, batch[0], strict=True)]
     assert 0 < sum(same) < len(same)
+    none = Recipe(alone=1e-9)  # of a small batch none may be chosen
+    after = augmentation.augment(*batch, none, np.random.default_rng(0))
+    assert all(map(np.array_equal, batch, after))
     with pytest.raises(ValueError, match="alone is 2"):
         Recipe(alone=2)
 

@@ -170,8 +170,8 @@ def of_level(level: str, names: Iterable[str] = (), people: int = PEOPLE) -> pd.
     tables = {}
     for name in names:
         run = runs.open(name)
-        if run.trained_on(every.train.faces.name) & {*every.test.faces.names}:
-            run.require(every)  # those of another seed are other people
+        if {*run.settings["train_people"]} & {*every.test.faces.names}:  # at any level
+            run.require(every)  # those of another seed have other names
         tables[run.config.name] = judge(evaluation.predict(run.model(), each.test), each.test)
         tables[f"{run.config.name}, fingerprints"] = judge_fingerprints(run, each.test)
     predictions, parameters = baselines(each)

@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -178,13 +178,12 @@ def chance(predictor: Predictor, split: Split, metric: str) -> Chance | None:
     None where nobody of them has two photos, or there is one person only.
     """
     index = np.unique(split.test.input)[:MOST_PHOTOS]
-    prints, person = predictor.fingerprints(split.test.faces.images[index]), split.test.faces.person
-    later = np.triu(np.ones((len(index), len(index)), dtype=bool), 1)
-    same = person[index][:, None] == person[index]
-    if not (same & later).any() or same.all():
-        return None
-    distance = fingerprints.distances(prints, prints, metric)
-    return recognition.chance(distance[same & later], distance[~same & later])
+    prints, every = inputs(predictor, split)
+    mine = prints[np.searchsorted(every, index)]
+    distance, person = fingerprints.distances(mine, mine, metric), split.test.faces.person[index]
+    with suppress(ValueError):  # nobody can be compared
+        return recognition.chance(*recognition.pair_scores(distance, person))
+    return None
 
 
 @lru_cache(maxsize=256)

@@ -44,6 +44,15 @@ def orl() -> FaceSet:
     return speculo.load("orl")
 
 
+@pytest.fixture
+def by_hand() -> np.ndarray:
+    """Scores of two photos of each of three people, made by hand."""
+    scores = np.full((6, 6), 0.1)
+    for one, two, score in ((0, 1, 0.9), (2, 3, 0.5), (4, 5, 0.2), (1, 2, 0.6), (3, 5, 0.3)):
+        scores[one, two] = scores[two, one] = score
+    return scores
+
+
 @pytest.fixture(scope="session")
 def few() -> Split:
     """Pairs of five people: four to train on and one to test on."""

@@ -17,14 +17,6 @@ from speculo.sources import heads
 PERSON = np.array([0, 0, 1, 1, 2, 2])
 
 
-@pytest.fixture
-def by_hand():
-    scores = np.full((6, 6), 0.1)
-    for one, two, score in ((0, 1, 0.9), (2, 3, 0.5), (4, 5, 0.2), (1, 2, 0.6), (3, 5, 0.3)):
-        scores[one, two] = scores[two, one] = score
-    return scores
-
-
 def test_the_worst_pairs_come_first_and_no_two_people_twice(by_hand):
     impostors, genuine = mistakes.worst(by_hand, PERSON, 3)
     assert impostors.tolist()[:2] == [[1, 2], [3, 5]]

@@ -13,14 +13,6 @@ from speculo.recognition import Cosine
 PERSON = np.array(["a", "a", "b", "b", "c", "c"])
 
 
-@pytest.fixture
-def by_hand():
-    scores = np.full((6, 6), 0.1)
-    for one, two, score in ((0, 1, 0.9), (2, 3, 0.5), (4, 5, 0.2), (1, 2, 0.6), (3, 5, 0.3)):
-        scores[one, two] = scores[two, one] = score
-    return scores
-
-
 @pytest.fixture(scope="module")
 def cloud():
     """60 people with 4 photos each, in an order without any order, and 3 people with one photo."""

@@ -6,11 +6,14 @@ BIN := $(VENV)/bin
 READY := $(VENV)/ready
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help book test lab html publish upgrade environment
+FACES ?= data/my_faces
+
+.PHONY: help book test faces lab html publish upgrade environment
 
 help:
 	@echo "make book     set up, run every chapter on real faces, into build/"
 	@echo "make test     set up, run every test"
+	@echo "make faces    one page about your own photos: make faces FACES=data/my_faces"
 	@echo "make lab      open the book in JupyterLab"
 	@echo "make html     pages of the executed chapters, in build/html"
 	@echo "make publish  for maintainers: put the last make book into notebooks/, img/ and README.md"
@@ -23,6 +26,9 @@ test: environment
 	@$(BIN)/python -m ruff check .
 	@$(BIN)/python -m ruff format --check .
 	@$(BIN)/python -m pytest
+
+faces: environment
+	@$(BIN)/python -m speculo.own_faces "$(FACES)"
 
 lab: environment
 	@$(BIN)/python -m speculo.book lab

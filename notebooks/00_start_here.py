@@ -89,7 +89,7 @@ display(Markdown(book.contents().replace("](notebooks/", "](")))
 # ## Your own faces in ten minutes
 #
 # Put photos into folders, one folder for each person, ten photos or so of each, with the head
-# turned this way and that:
+# turned this way and that. Photos as they come from a phone will do:
 #
 # ```
 # data/my_faces/anna/1.jpg
@@ -97,15 +97,23 @@ display(Markdown(book.contents().replace("](notebooks/", "](")))
 # data/my_faces/ben/...
 # ```
 #
-# Then run the chapters on them, from the project's folder:
+# Then, in a terminal, from the project's folder:
 #
 # ```sh
-# .venv/bin/papermill notebooks/01_dataset.ipynb build/my_faces.ipynb -p dataset folder:data/my_faces -p crop auto
+# make faces FACES=data/my_faces
 # ```
 #
-# Chapters 02 to 04 take the same parameters. The picture
-# `runs/v8-folder-my_faces-crop-auto/img/dataset.png` then shows your people as figure 1.5 shows
-# those of ORL.
+# A minute later the page `build/faces/my_faces.html` shows everybody's front, as the fingerprint
+# model of [chapter 08](08_fingerprints.ipynb) draws it, and who is taken for whom. Nothing is
+# trained for it.
+#
+# Any chapter runs on your photos, too. Chapter 07 trains a model that learns to draw your people:
+#
+# ```sh
+# .venv/bin/papermill notebooks/07_mending_v8.ipynb build/my_mending.ipynb -p dataset folder:data/my_faces -p crop auto
+# ```
+#
+# Chapters 01, 08 and 09 take the same parameters. So do chapters 03 and 04, with v8 as published.
 #
 # **Ask first.** Photos of people are theirs. You need the consent of everyone in them, and for
 # children that of their parents. The photos, and all that is made of them, stay on your machine:

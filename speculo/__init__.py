@@ -34,6 +34,7 @@ _ROOMS = (
     "mistakes",
     "model",
     "notes",
+    "own_faces",
     "pairs",
     "photographed",
     "plots",

@@ -1,0 +1,98 @@
+"""What was found out about some faces, as one HTML page that holds its pictures."""
+
+import base64
+import io
+import re
+from pathlib import Path
+
+import jinja2
+import numpy as np
+from PIL import Image
+
+from speculo import checks, files, predictor, sources
+from speculo.own_faces import ENOUGH, Looked, look
+
+SIDE = 128
+"""Height and width, in pixels, at which faces are read and shown. The model looks at 32."""
+
+WIDEST = 30
+"""People in the table of distances, at most."""
+
+
+def verdict(looked: Looked) -> str:
+    """Answer in a sentence whether the people are told apart."""
+    if len(looked.people) == 1:
+        return "There is one person only: nobody to be taken for."
+    if not looked.searched:
+        return "Nobody has two photos, so it cannot be tried. Add a second photo of each person."
+    share = looked.found / looked.searched
+    words = {1: "Yes", 0.9: "Nearly always", 0.7: "Mostly", 0.4: "Often not", 0: "Hardly ever"}
+    said = next(word for least, word in words.items() if share >= least)
+    said += (
+        f": of {looked.searched} photos whose person has another one, {looked.found} are most "
+        f"similar to a photo of the same person. Comparing pixels finds {looked.found_by_pixels}, "
+        f"and a blind choice {looked.found_by_luck:.0f}."
+    )
+    if np.isfinite(looked.wrong):
+        said += (
+            f" Asked of any two photos whether they show one person, it errs in {looked.wrong:.0%} "
+            f"of the cases; comparing pixels errs in {looked.wrong_by_pixels:.0%}."
+        )
+    return said if looked.searched >= ENOUGH else f"{said} So few photos do not say much."
+
+
+def text(looked: Looked) -> str:
+    """Write everything as one HTML page, with its pictures in it."""
+    faces = looked.faces
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+    )
+    environment.filters |= {
+        "photo": lambda index: _picture(faces.images[index], "JPEG"),
+        "drawing": lambda image: _picture(image, "PNG"),
+    }
+    mixed = {each.photo: each for each in looked.mixed}
+    whose = [faces.names[number] for number in faces.person]
+    return environment.get_template("page.html.j2").render(
+        looked=looked,
+        title=faces.name.removeprefix("folder:"),
+        verdict=verdict(looked),
+        mixed=mixed,
+        whose=whose,
+        widest=WIDEST,
+        shade=lambda distance: round(100 * looked.chance.of(distance)),
+    )
+
+
+def _picture(image: np.ndarray, form: str) -> str:
+    """Write uint8 (height, width) as the address of a picture that is in the page itself."""
+    out = io.BytesIO()
+    Image.fromarray(image).save(out, form, quality=88)
+    kind = form.lower()
+    return f"data:image/{kind};base64,{base64.b64encode(out.getvalue()).decode()}"
+
+
+def write(folder: str | Path) -> Path:
+    """Read a folder of photos, and write its page into ``build/faces``.
+
+    Parameters
+    ----------
+    folder : str or Path
+        In it a folder for each person, as ``sources.folder.load`` takes it. In each photo the
+        face is found by itself.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        If there is nothing to show: as ``sources.folder.load`` raises them.
+    """
+    with predictor.heard():  # what is warned of is named on the page
+        faces = sources.load(f"folder:{checks.path('folder', folder)}", size=SIDE, crop="auto")
+    name = re.sub(r"[^\w.-]+", "-", faces.name.removeprefix("folder:")).strip("-.") or "faces"
+    path = files.home() / "build" / "faces" / f"{name}.html"
+    files.write_text(path, text(look(faces)))
+    return path

@@ -90,6 +90,14 @@ skipped = pd.DataFrame(faces.skipped, columns=["file", "why it was skipped"])
 skipped if len(skipped) else "Nothing was skipped."
 
 # %% [markdown]
+# A photo in which more than one face was found is used, but look at it: the largest face need not
+# be the one that you mean.
+
+# %%
+remarks = pd.DataFrame(faces.remarks, columns=["file", "what to look at"])
+remarks if len(remarks) else "There is nothing to look at."
+
+# %% [markdown]
 # ## How the heads are turned
 #
 # Yaw turns the head left and right, pitch nods it, roll tilts it. Not every dataset says how.

@@ -18,8 +18,11 @@ import numpy as np
 from speculo import files
 from speculo.faces import FaceSet
 
-FIELDS = ("images", "person", "names", "pose", "origin", "series", "front", "skipped")
+FIELDS = ("images", "person", "names", "pose", "origin", "series", "front", "skipped", "remarks")
 """What is kept of a FaceSet, a ``.npy`` of each: all but its name."""
+
+VERSION = 2
+"""Of the form in which they are kept: what was kept in another is left alone."""
 
 CHECKSUMS = "checksums.txt"
 """The file that says what each of them must be: a line with its CRC-32 and its name."""
@@ -53,7 +56,7 @@ def keep(name: str, key: str, write: Callable[[Path], None]) -> FaceSet:
         If the disk is full or cannot be written to.
     """
     words = re.sub(r"[^A-Za-z0-9._-]+", "-", name)[:40].strip("-.")
-    folder = files.home() / "build" / "cache" / f"{words}-{key}"
+    folder = files.home() / "build" / "cache" / f"{words}-{VERSION}-{key}"
     files.sweep(folder.parent)
     with suppress(FileNotFoundError, ValueError):
         return _open(name, folder)

@@ -12,6 +12,8 @@ from speculo import checks, files
 SMALLEST, LARGEST = 32, 1024
 """Smallest and largest allowed side of an image in pixels. The card's models take the smallest."""
 
+_SAID = ("skipped", "remarks")  # pairs of a path and what is said of it
+
 
 @dataclass(frozen=True, eq=False)
 class FaceSet:
@@ -40,6 +42,9 @@ class FaceSet:
         -1 where nobody did. By default nobody did.
     skipped : tuple of (str, str), optional
         What the source could not use: a path within the dataset, and why.
+    remarks : tuple of (str, str), optional
+        What should be known of a photo that is used: its path, and a remark,
+        such as that there is more than one face in it.
 
     Raises
     ------
@@ -58,6 +63,7 @@ class FaceSet:
     series: np.ndarray | None = None
     front: np.ndarray | None = None
     skipped: tuple[tuple[str, str], ...] = ()
+    remarks: tuple[tuple[str, str], ...] = ()
 
     def __post_init__(self) -> None:
         n = len(checks.images("FaceSet.images", self.images))
@@ -122,7 +128,9 @@ class FaceSet:
     def arrays(self) -> dict[str, np.ndarray]:
         """Everything as arrays by name, text among it: what `from_arrays` takes."""
         arrays = {field.name: np.asarray(getattr(self, field.name)) for field in fields(self)}
-        return arrays | {"skipped": np.array(self.skipped, dtype=np.str_).reshape(-1, 2)}
+        for said in _SAID:
+            arrays[said] = np.array(getattr(self, said), dtype=np.str_).reshape(-1, 2)
+        return arrays
 
     @classmethod
     def open(cls, path: str | Path) -> "FaceSet":
@@ -148,11 +156,9 @@ class FaceSet:
     @classmethod
     def from_arrays(cls, arrays: dict[str, np.ndarray]) -> "FaceSet":
         """Make a FaceSet of what `arrays` gave. Nothing is copied."""
-        text = {
-            "name": str(arrays["name"]),
-            "names": tuple(arrays["names"].tolist()),
-            "skipped": tuple(map(tuple, arrays.get("skipped", np.empty((0, 2))).tolist())),
-        }
+        text = {"name": str(arrays["name"]), "names": tuple(arrays["names"].tolist())}
+        for said in _SAID:
+            text[said] = tuple(map(tuple, arrays.get(said, np.empty((0, 2))).tolist()))
         return cls(**(arrays | text))
 
 
@@ -182,6 +188,7 @@ def select(faces: FaceSet, names: Sequence[str]) -> FaceSet:
         series=faces.series[index],
         front=place[faces.front[index]],
         skipped=(),
+        remarks=(),
     )
 
 
@@ -224,6 +231,7 @@ def join(*sets: FaceSet) -> FaceSet:
         series=counted_on("series", [int(each.series.max(initial=-1)) + 1 for each in sets]),
         front=counted_on("front", [len(each) for each in sets]),
         skipped=tuple(each for one in sets for each in one.skipped),
+        remarks=tuple(each for one in sets for each in one.remarks),
     )
 
 

@@ -21,7 +21,7 @@ Crop = None | float | str | tuple[float, float, float, float]
 """What to take of a photo: all (None), the middle share of each side (a number), the face as it
 is found ("auto"), or a box of left, top, right, bottom in pixels."""
 
-Box = tuple[float, float, float, float]
+Box = detector.Box
 """Left, top, right and bottom of a part of a photo, in pixels."""
 
 GROUND = 128
@@ -98,7 +98,7 @@ def read(path: str | Path | bytes, size: int, crop: Crop = None) -> np.ndarray:
         If the photo cannot be read: the message says why, without the path.
     """
     with _reasons():
-        return _read(path, size, crop)
+        return _read(path, size, crop)[0]
 
 
 def read_whole(path: str | Path | bytes, side: int) -> np.ndarray:
@@ -167,7 +167,7 @@ def square_at(shape: tuple[int, int], left: float, top: float, side: float) -> B
 
 def read_all(
     root: Path, paths: Sequence[str], size: int, crops: Sequence[Crop]
-) -> tuple[np.ndarray, dict[int, ValueError | NoFace]]:
+) -> tuple[np.ndarray, dict[int, ValueError | NoFace], dict[int, int]]:
     """Read many photos on all cores.
 
     Parameters
@@ -183,19 +183,24 @@ def read_all(
     Returns
     -------
     tuple
-        uint8 (n, size, size), and by position the error of each photo that
-        could not be read. Such an image is undefined.
+        uint8 (n, size, size); by position the error of each photo that could
+        not be read, whose image is undefined; and by position how many faces
+        were found in each photo that has more than one.
     """
     # One byte a pixel is all that is held: threads write straight into their rows.
     # Threads do as well as processes here, as Pillow and OpenCV work outside Python's lock.
     images = np.empty((len(paths), size, size), dtype=np.uint8)
-    failed = {}
+    failed, several = {}, {}
 
     def read_chunk(start: int) -> int:
         rows = range(start, min(start + _CHUNK, len(paths)))
         for row in rows:
             try:
-                images[row] = read(os.path.join(root, paths[row]), size, crops[row])
+                with _reasons():
+                    path = os.path.join(root, paths[row])
+                    images[row], faces = _read(path, size, crops[row])
+                if faces > 1:
+                    several[row] = faces
             except (ValueError, NoFace) as error:
                 failed[row] = type(error)(str(error))  # a new one: the old holds the image
         return rows.stop
@@ -210,7 +215,7 @@ def read_all(
                 progress.update(done, len(paths), time.perf_counter() - begin, "Reading photos")
         finally:
             pool.shutdown(cancel_futures=True)
-    return images, failed
+    return images, failed, several
 
 
 @contextmanager
@@ -224,19 +229,22 @@ def _reasons() -> Iterator[None]:
         raise ValueError(_reason(error)) from error
 
 
-def _read(path: str | Path | bytes, size: int, crop: Crop) -> np.ndarray:
+def _read(path: str | Path | bytes, size: int, crop: Crop) -> tuple[np.ndarray, int]:
+    """Read one photo as a square, and say how many faces were found in it, if they were looked for."""
+    faces = 0
     upright, shrunk = _decode(path, size, crop)
     width, height = upright.size
     if crop == "auto":
-        box = detector.find(np.asarray(upright))
-        if box is None:
+        found = detector.find_all(np.asarray(upright))
+        if not found:
             raise NoFace("no face found")
+        box, faces = found[0].box, len(found)
     elif isinstance(crop, tuple):
         box = _clipped(tuple(edge * shrunk for edge in crop), width, height)
     else:
         margin = (1 - (crop or 1.0)) / 2
         box = (width * margin, height * margin, width * (1 - margin), height * (1 - margin))
-    return _squared(upright, box, size)
+    return _squared(upright, box, size), faces
 
 
 def _squared(image: Image.Image, box: Box, size: int) -> np.ndarray:

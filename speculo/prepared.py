@@ -21,7 +21,7 @@ import numpy as np
 from speculo import cache, checks, files
 from speculo.faces import FaceSet
 
-VERSION = 2
+VERSION = 3
 """Of what is kept: to be raised whenever the same files would give other faces."""
 
 BAD = 0.1
@@ -366,7 +366,7 @@ def _write(folder: Path, root: Path, found: Found, size: int, layout: str) -> No
     with cache.filling(folder, needed) as part, open(part / "images.npy", "w+b") as out:
         files.reserve(out, needed + 128)  # a full disk is known before all is read
         begin = time.perf_counter()
-        pixels, failed = images.read_all(
+        pixels, failed, faces = images.read_all(
             root, [photo.path for photo in photos], size, [photo.crop for photo in photos]
         )
         seconds = time.perf_counter() - begin
@@ -377,7 +377,7 @@ def _write(folder: Path, root: Path, found: Found, size: int, layout: str) -> No
         np.lib.format.write_array(out, pixels[: len(good)], allow_pickle=False)
         out.truncate()
         del pixels  # before the rest is made, which is large too
-        cache.save(part, _tables(found, good, failed))
+        cache.save(part, _tables(found, good, failed, faces))
     rate = len(photos) / seconds
     print(f"Read {len(photos):,} photos in {seconds:.1f} s ({rate:,.0f} a second).", flush=True)
 
@@ -410,7 +410,7 @@ def _usable(root: Path, found: Found, failed: dict[int, Exception]) -> list[int]
     return [row for row in range(len(photos)) if row not in failed]
 
 
-def _tables(found: Found, good: list[int], failed: dict[int, Exception]) -> dict[str, np.ndarray]:
+def _tables(found: Found, good: list[int], failed: dict, faces: dict) -> dict[str, np.ndarray]:
     """All arrays of a FaceSet but the images, of the good photos."""
     photos = [found.photos[row] for row in good]
     numbers: dict[str, int] = {}
@@ -429,7 +429,8 @@ def _tables(found: Found, good: list[int], failed: dict[int, Exception]) -> dict
         for name in dict.fromkeys(found.photos[row].person for row in failed)
         if name not in numbers
     ]
-    skipped = [[readable(text) for text in pair] for pair in sorted(skipped)]
+    several = "{} faces found: the largest is taken"
+    remarks = [(found.photos[row].path, several.format(faces[row])) for row in faces]
     return {
         "person": person,
         "names": np.array([readable(name) for name in numbers]),
@@ -437,5 +438,12 @@ def _tables(found: Found, good: list[int], failed: dict[int, Exception]) -> dict
         "origin": np.array([readable(photo.path) for photo in photos]),
         "series": series,
         "front": np.array([chosen.get(group, -1) for group in range(len(groups))])[series],
-        "skipped": np.array(skipped, dtype=np.str_).reshape(-1, 2),
+        "skipped": _said(skipped),
+        "remarks": _said(remarks),
     }
+
+
+def _said(pairs: Sequence[tuple[str, str]]) -> np.ndarray:
+    """Paths and what is said of each, sorted, as text that can be printed."""
+    lines = [[readable(text) for text in pair] for pair in sorted(pairs)]
+    return np.array(lines, dtype=np.str_).reshape(-1, 2)

@@ -253,13 +253,13 @@ def test_a_long_strip_is_searched_as_little_as_a_square(shape, monkeypatch):
     searched = []
 
     class Cascade:
-        def detectMultiScale(self, picture, **options):  # noqa: N802
+        def detectMultiScale2(self, picture, **options):  # noqa: N802
             searched.append(picture.size)
-            return []
+            return [], []
 
     monkeypatch.setattr(detector, "_cascades", lambda: (Cascade(), Cascade()))
     assert detector.find(np.zeros(shape, dtype=np.uint8)) is None
-    assert max(searched, default=0) <= 1.1 * detector.MOST
+    assert max(searched, default=0) < 2 * detector.MOST  # with room around it
 
 
 def test_missing_cascades_say_what_to_install(monkeypatch, tmp_path):
@@ -325,9 +325,9 @@ def test_many_photos_keep_their_places_and_each_failure_its_reason(tmp_path):
         else:
             trees.save(np.full((40, 40), number, dtype=np.uint8), tmp_path / name)
         paths.append(name)
-    pixels, failed = images.read_all(tmp_path, paths, 32, [None] * 100)
+    pixels, failed, several = images.read_all(tmp_path, paths, 32, [None] * 100)
     assert sorted(failed) == [5, 38, 71]
-    assert "empty" in str(failed[5])
+    assert "empty" in str(failed[5]) and not several
     good = [row for row in range(100) if row not in failed]
     assert (pixels[good].mean(axis=(1, 2)) == good).all()
 

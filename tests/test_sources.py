@@ -440,7 +440,7 @@ def test_a_faceset_is_saved_and_opened_with_all_it_has(tmp_path):
         faces = speculo.load(f"folder:{mine}")
     faces.save(tmp_path / "faces.npz")
     again = FaceSet.open(tmp_path / "faces.npz")
-    for field in ("name", "names", "skipped"):
+    for field in ("name", "names", "skipped", "remarks"):
         assert getattr(again, field) == getattr(faces, field)
     for field in ("images", "person", "origin", "series", "front"):
         assert np.array_equal(getattr(again, field), getattr(faces, field))

@@ -63,7 +63,8 @@ def load(
     Returns
     -------
     FaceSet
-        A warning says what was skipped, if something was.
+        A warning says what was skipped, if something was, and in which photos
+        there is more than one face.
 
     Raises
     ------
@@ -99,11 +100,12 @@ def load(
             f"Its options are: {', '.join(['size', 'people', *sorted(allowed)])}"
         )
     faces = loader(*([path] if takes_path else []), size=size, people=people, **options)
-    if faces.skipped:
-        listed = "".join(f"\n  {path}: {why}" for path, why in faces.skipped[:10])
-        more = f"\n  ... and {len(faces.skipped) - 10} more" if len(faces.skipped) > 10 else ""
-        warnings.warn(
-            f"{len(faces.skipped)} skipped in {name}, see FaceSet.skipped:{listed}{more}",
-            stacklevel=2,
-        )
+    for field, what in (("skipped", "skipped"), ("remarks", "to look at")):
+        said = getattr(faces, field)
+        if said:
+            listed = "".join(f"\n  {path}: {why}" for path, why in said[:10])
+            more = f"\n  ... and {len(said) - 10} more" if len(said) > 10 else ""
+            warnings.warn(
+                f"{len(said)} {what} in {name}, see FaceSet.{field}:{listed}{more}", stacklevel=2
+            )
     return faces

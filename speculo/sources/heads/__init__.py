@@ -263,6 +263,7 @@ def _write(folder: Path, size: int, people: int, photos: int, level: str, seed: 
         "series": person_of,
         "front": person_of.astype(np.int64) * photos,
         "skipped": np.empty((0, 2), dtype="U1"),
+        "remarks": np.empty((0, 2), dtype="U1"),
     }
     pose = np.empty((count, 3), dtype=np.float32)
     drawn = count * size * size

@@ -272,7 +272,7 @@ class Photo(NamedTuple):
 
     name: str
     whole: np.ndarray
-    face: Box | None  # as detector.find says
+    face: Box | None  # the largest, as detector.find says
     found: int = 0  # how many faces were found in it
 
 
@@ -291,7 +291,7 @@ class LookedUp(NamedTuple):
 def photo(name: str, whole: np.ndarray) -> Photo:
     """Find the face in a photo, uint8 (height, width)."""
     faces = detector.find_all(whole)
-    return Photo(name, whole, faces[0] if faces else None, len(faces))
+    return Photo(name, whole, faces[0].box if faces else None, len(faces))
 
 
 def read_photo(name: str, content: bytes) -> Photo:

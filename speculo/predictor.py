@@ -25,8 +25,8 @@ MOST_FRONTS = 200
 MOST_PHOTOS = 1000
 """Photos that `chance` is fitted to, at most: each is compared with each."""
 
-ENOUGH_PEOPLE, MOST_OTHERS = 8, 20
-"""People whom `chance` needs in a set, and how many of ORL it takes where they are fewer."""
+MOST_OTHERS = 20
+"""People of ORL that `chance` is fitted to, at most, where a set has too few."""
 
 
 class Predictor:
@@ -188,8 +188,8 @@ class Fitted(NamedTuple):
 def chance(predictor: Predictor, split: Split, metric: str) -> Fitted | None:
     """Fit the chance of one person to distances between photos of people whom the run never saw.
 
-    They are the test people of the split. Where these are fewer than `ENOUGH_PEOPLE`, they are
-    people of ORL, the last that the run was not trained on. None where these are too few as well.
+    They are the test people of the split. Where these are fewer than ``recognition.ENOUGH``, they
+    are people of ORL, the last that the run was not trained on; None if these are too few as well.
     """
     faces, asked = split.test.faces, np.unique(split.test.input)
     if fitted := _fitted(predictor, faces, asked, metric, lambda: inputs(predictor, split)):
@@ -206,7 +206,7 @@ def _fitted(
     asked = asked[~known[faces.person[asked]]][:MOST_PHOTOS]
     person = faces.person[asked]
     people = int((np.bincount(person) > 1).sum()) if len(asked) else 0
-    if people < ENOUGH_PEOPLE:
+    if people < recognition.ENOUGH:
         return None
     prints, index = take()
     mine = prints[np.searchsorted(index, asked)]

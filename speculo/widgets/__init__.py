@@ -18,7 +18,7 @@ from speculo.explored import FACES, NEIGHBOURS, RIDGE, YAWS, Head, Photo
 from speculo.fingerprints import METRICS
 from speculo.pairs import Split
 from speculo.plots.explorer import loss_top
-from speculo.predictor import DIRECTIONS
+from speculo.predictor import DIRECTIONS, MOST_FRONTS
 from speculo.runs import Run
 from speculo.sources import heads
 from speculo.widgets.live import Explorer
@@ -167,11 +167,16 @@ def turn(runs: Sequence[Run], split: Split) -> Explorer:
 def between(runs: Sequence[Run], sets: dict[str, Split]) -> Explorer:
     """Slide from one person's fingerprint to another's, and along the main directions.
 
-    The fronts of all people of a set are what is slid between, and what the directions are of.
+    The fronts of the test people of a set are what is slid between. Where there is one of them
+    only, the way leads to the others of the set, who are among those that the directions are of.
     """
     dataset = set_menu(sets)
     first, second = people_slider("from", sets), people_slider("to", sets)
-    second.value = second.options[-1]
+
+    def people() -> tuple[str, ...]:
+        test, train = (side.people for side in reversed(sets[dataset.value]))
+        return test if len(test) > 1 else test + train[: MOST_FRONTS - 1]
+
     says = "Standard deviations along a main direction of the fingerprints"
     names = [f"direction {number}" for number in range(1, DIRECTIONS + 1)]
     pushes = {name: slider(name, 0, -3, 3, says, step=0.1) for name in names}
@@ -180,16 +185,16 @@ def between(runs: Sequence[Run], sets: dict[str, Split]) -> Explorer:
     note = ipywidgets.HTML()
 
     def fit_menus(*_: object) -> None:
-        people = sets[dataset.value].test.people
-        if tuple(first.options) != people:
-            first.options = second.options = people
-            second.value = people[-1]
+        if tuple(first.options) != people():
+            first.options = second.options = people()
+        second.value = people()[-1]
 
     def to_zero(*_: object) -> None:
         for push in pushes.values():
             push.value = 0
 
     dataset.observe(fit_menus, "value")
+    fit_menus()
     back.on_click(to_zero)
 
     def ask(

@@ -158,7 +158,7 @@ drawn_spread, target_spread = diagnosis.spread(outputs), diagnosis.spread(target
 print(f"Spread of the drawings {drawn_spread:.4f}, of the targets {target_spread:.4f}")
 if target_spread > 1e-6:  # one person has one front, which does not differ
     notes.append(f"the drawings differ {drawn_spread / target_spread:.0%} as much as the people do")
-    print(notes[-1])
+    print(f"So {notes[-1]}.")
 
 # %% [markdown]
 # ## The model card

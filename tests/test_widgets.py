@@ -364,7 +364,7 @@ def test_the_line_above_the_neighbours_says_whom_the_chance_was_fitted_to(finish
     for name, people in (("orl", "8 people of orl"), ("few", "8 people of orl")):
         explorer.controls["dataset"].value = name  # one test person alone is too few
         said = explorer.shown["says"].value
-        assert "the chance" in said and f"photos of {people} whom this run" in said
+        assert "the chance" in said and f"photos of {people}, from whom this run has not" in said
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 1000), (1000, 1), (5000, 3), (20, 30)])

@@ -273,11 +273,12 @@ def photo(runs: Sequence[Run], sets: dict[str, Split], sample: np.ndarray) -> Ex
 
     def show(now: explored.LookedUp) -> None:
         pictures = {} if now.photo is None else {"photo": framed(now.photo.whole, now.box)}
-        fill(faces, pictures | dict(zip(("crop", "prediction"), now.panels.values(), strict=False)))
+        pictures |= dict(zip(("crop", "prediction"), now.panels.values(), strict=False))
+        fill(faces, pictures, {"photo": captions["photo"] if now.box else "photo"})
         pictures = dict(zip(near, now.neighbours.values(), strict=False))
         fill(near, pictures, dict(zip(near, now.neighbours, strict=False)))
         note.value = text(f"{now.title}.") if now.box else ""
-        says.value = text(f"{_measure(now)}:") if now.neighbours else ""
+        says.value = text(_measure(now)) if now.neighbours else ""
 
     def figure(now: explored.LookedUp) -> Figure:
         if now.photo is None:
@@ -289,7 +290,7 @@ def photo(runs: Sequence[Run], sets: dict[str, Split], sample: np.ndarray) -> Ex
             now.panels,
             now.neighbours,
             title=now.title if now.box else missed,
-            below=_measure(now),
+            below="nearest people, with the distance" + _whose(now),
         )
 
     upload = Upload(receive, refuse)
@@ -314,12 +315,18 @@ def _line(photo: Photo, crop: str) -> tuple[str, bool]:
 def _measure(now: explored.LookedUp) -> str:
     """Say what stands beside the neighbours, and what the chance was fitted to."""
     if now.fitted is None:
-        return "Nearest people, with the distance of the fingerprints"
+        return "Nearest people, with the distance of the fingerprints."
     people = f"{now.fitted.people} people of {now.fitted.dataset}"
     return (
         "Nearest people, with the distance of the fingerprints and the chance that it is the same "
-        f"person, as for photos of {people} whom this run has not learned from"
+        f"person. The chance is fitted to photos of {people}, from whom this run has not learned."
     )
+
+
+def _whose(now: explored.LookedUp) -> str:
+    """The same of the chance in short, for a figure."""
+    fitted = now.fitted
+    return f" and chance, fitted to {fitted.people} people of {fitted.dataset}" if fitted else ""
 
 
 def compare(runs: Sequence[Run], sets: dict[str, Split]) -> Explorer:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from string import Template
 
 import anywidget
+import traitlets
 
 MOST = 256 * 2**20
 """The largest file that an `Upload` takes, in bytes."""
@@ -15,9 +16,6 @@ MOST = 256 * 2**20
 PIECE = 4 * 2**20
 """So many bytes are sent at a time: Jupyter's server drops a message of more than 10 MB, and the
 connection with it, unless it was started with another limit."""
-
-PATIENCE = 20
-"""Seconds without an answer, after which an `Upload` says so."""
 
 _UPLOAD = """
 export default { render({ model, el }) {
@@ -45,7 +43,7 @@ export default { render({ model, el }) {
     const file = input.files[0];
     if (!file) return;
     say({ words: "Reading the photo", wrong: false });
-    waiting = setTimeout(() => say({ words: late, wrong: true }), 1000 * $PATIENCE);
+    waiting = setTimeout(() => say({ words: late, wrong: true }), 1000 * model.get("patience"));
     const name = file.name, size = file.size;
     if (size > $MOST) {
       input.value = "";
@@ -110,10 +108,16 @@ class Upload(_Private):
     receive : callable
         Called with the name and the bytes of each file that is chosen.
     refuse : callable
-        Called with the name of a file that is too large to be sent, and with the reason.
+        Called with the name of a file that was not sent, or not whole, and with the reason.
+
+    Attributes
+    ----------
+    patience : float
+        Seconds without an answer, after which the line says so.
     """
 
-    _esm = Template(_UPLOAD).substitute(MOST=MOST, PIECE=PIECE, PATIENCE=PATIENCE)
+    _esm = Template(_UPLOAD).substitute(MOST=MOST, PIECE=PIECE)
+    patience = traitlets.Float(20).tag(sync=True)
 
     def __init__(
         self, receive: Callable[[str, bytes], None], refuse: Callable[[str, str], None]

@@ -192,7 +192,6 @@ print(f"Written to {files.shown(path)}")
 # %% tags=["metrics"]
 {
     "mse": round(float(mse), 5),
-    "floor": round(floor, 5),
     "mean_face": round(float(table.loc["mean frontal face", "MSE"]), 5),
     "input_itself": round(float(table.loc["input itself", "MSE"]), 5),
     "ridge": round(float(table.loc["ridge regression", "MSE"]), 5),

@@ -52,7 +52,7 @@ split = pairs.split(faces, seed=seed)
 steps = -(-len(split.train) // checks.whole_number("batch_size", batch_size))
 gflop = 6e-9 * sum(model.multiplications(model.build(config)).values())
 print(f"{len(split.train)} pairs to train on, {len(split.test)} to test on")
-print(f"{steps} steps an epoch, {gflop * len(split.train) / 1000:.1f} TFLOP an epoch")
+print(f"An epoch: steps {steps}, TFLOP {gflop * len(split.train) / 1000:.2g}")
 
 # %% [markdown]
 # ## Train

@@ -159,7 +159,8 @@ def fronts(predictor: Predictor, split: Split) -> Fronts:
     faces = split.test.faces
     people = [faces.names[number] for number in faces.person[index]]
     prints = predictor.encode(faces.images[index])
-    return Fronts(faces.images[index], people, prints, fingerprints.principal(prints, DIRECTIONS))
+    count = min(DIRECTIONS, max(len(index) - 1, 1))  # two fronts differ in one direction
+    return Fronts(faces.images[index], people, prints, fingerprints.principal(prints, count))
 
 
 @lru_cache(maxsize=64)

@@ -243,6 +243,17 @@ def test_the_way_between_two_people_follows_its_sliders(finished, sets):
     assert shows(shown["between"], before)
 
 
+def test_with_one_test_person_the_way_leads_to_the_others(finished, sets, orl):
+    alone = pairs.split_by_names(orl, ["s3"])
+    explorer = widgets.between(finished, {"alone": alone, "orl": sets["orl"]})
+    controls = explorer.controls
+    assert controls["from"].value == "s3" and controls["to"].value != "s3"
+    assert set(controls["to"].options) == set(orl.names) and explorer.problem.value == ""
+    controls["dataset"].value = "orl"
+    assert controls["to"].options == sets["orl"].test.people
+    assert controls["to"].value == sets["orl"].test.people[-1]
+
+
 def upload(explorer, name: str, content: bytes, piece: int | None = None) -> None:
     """Send what the browser sends when a file is chosen."""
     button, size = explorer.controls["upload"], len(content)

@@ -78,9 +78,9 @@ pd.Series(
 plots.photos_per_person(faces)
 
 # %% [markdown]
-# **Figure 1.1.** Left, how many people have how many photos. Right, a dot for each photo: people
-# differ in brightness, as in skin, hair and light. A predictor of one constant grey already gets
-# some of that wrong.
+# **Figure 1.1.** Left, how many people have how many photos. Right, a dot for each photo: do the
+# people differ in brightness, as in skin, hair and light? The more they do, the more of it a
+# predictor of one constant grey gets wrong.
 
 # %% [markdown]
 # What could not be used is listed here, with the reason.
@@ -126,24 +126,24 @@ front = pairs.fronts(faces)
 plots.fronts(faces, front)
 
 # %% [markdown]
-# **Figure 1.4.** A row is a person, and the framed photo is the one chosen. Do you agree? Some
-# choices are arguable: a symmetric face can be tilted up or down, and a shadow on one cheek costs a
-# frontal photo its place.
+# **Figure 1.4.** A row is a person, and the framed photo is the one chosen. Do you agree? A choice
+# by symmetry can be argued about: a symmetric face can be tilted up or down, and a shadow on one
+# cheek costs a frontal photo its place.
 
 # %% [markdown]
 # ## Pairs, and a split by people
 #
 # A pair is an input and a target: any photo of a person, and the front of that person. The images
-# are stored once; a pair is two indices. A fifth of the *people* is held out. The network never
-# sees them, so it cannot get away with remembering faces.
+# are stored once; a pair is two indices. A fifth of the *people* is held out, one at least. The
+# network never sees them, so it cannot get away with remembering faces.
 
 # %%
 split = pairs.split(faces, seed=seed)
 both = set(split.train.people) & set(split.test.people)
 crossing = sum(int(np.sum(faces.person[p.input] != faces.person[p.target])) for p in split)
 assert not both and not crossing
-print(f"Train: {len(split.train)} pairs of {len(split.train.people)} people")
-print(f"Test:  {len(split.test)} pairs of {len(split.test.people)}: {', '.join(split.test.people)}")
+print(f"Train: {len(split.train)} pairs; people: {len(split.train.people)}")
+print(f"Test:  {len(split.test)} pairs; people: {', '.join(split.test.people)}")
 print(f"People on both sides: {len(both)}. Pairs of two different people: {crossing}.")
 
 # %%

@@ -42,9 +42,9 @@ print(device.report())
 # ## The pairs
 #
 # v8's network, loss and optimizer are the card's. The data are not, and the card names no batch
-# size: its code took batches of 64 from more than 600,000 pairs. We have a few hundred, so we take
-# smaller batches: an epoch then has enough steps to move the weights and the running averages of
-# batch normalisation.
+# size: its code took batches of 64 from more than 600,000 pairs. Of fewer pairs we take smaller
+# batches: an epoch then has enough steps to move the weights and the running averages of batch
+# normalisation.
 
 # %%
 faces = speculo.load(dataset, people=people, crop=crop)
@@ -52,13 +52,13 @@ split = pairs.split(faces, seed=seed)
 steps = -(-len(split.train) // checks.whole_number("batch_size", batch_size))
 gflop = 6e-9 * sum(model.multiplications(model.build(config)).values())
 print(f"{len(split.train)} pairs to train on, {len(split.test)} to test on")
-print(f"{steps} steps an epoch, {gflop * len(split.train) / 1000:.1f} TFLOP an epoch")
+print(f"An epoch: steps {steps}, TFLOP {gflop * len(split.train) / 1000:.2g}")
 
 # %% [markdown]
 # ## Train
 #
 # The figure is redrawn after each epoch. *Train* is the mean loss over the steps of the epoch, with
-# dropout; *test* is the loss on the held-out people at its end.
+# dropout where the network has it; *test* is the loss on the held-out people at its end.
 
 # %%
 trained = runs.at(run or runs.default_name(config, faces.name, people=people, crop=crop, seed=seed))
@@ -77,9 +77,9 @@ training.train(
 live.update(plots.loss(trained.history, title=trained.title if trained.epochs else ""))
 
 # %% [markdown]
-# **Figure 3.1.** The loss on both sides. The test loss jumps now and then: it uses the running
-# averages of batch normalisation, and these follow the weights slowly. A value above the frame is
-# one of those jumps.
+# **Figure 3.1.** The loss on both sides. Does the test loss jump? It uses the running averages of
+# batch normalisation, and in v8 these follow the weights slowly. A line that leaves the frame is
+# such a jump.
 
 # %% [markdown]
 # ## The log
@@ -113,14 +113,15 @@ plots.snapshots(split.test, [drawn[epoch] for epoch in some], some)
 # %% [markdown]
 # **Figure 3.2.** First row, the photos; last row, the fronts to be drawn; between them the
 # predictions after some of the epochs. Epochs can be empty or a white pattern: batch normalisation
-# draws with averages that lag behind the weights. What settles, with v8, is a patch, bright where
-# faces are bright. It hardly differs from person to person.
+# draws with averages that lag behind the weights. Look at what settles: does it differ from person
+# to person? With the default parameters it is a patch, bright where faces are bright, and hardly
+# differs.
 
 # %% [markdown]
 # ## What we learned
 #
-# v8 trains on a CPU, at the speed printed above. The device report says how to get TensorFlow to
-# use a GPU. The loss falls, quickly at first and then slowly. Whether it is a good loss, no loss
+# No GPU is needed: the first cell names the device, and the log has the speed. With the default
+# parameters the loss falls, quickly at first and then slowly. Whether it is a good loss, no loss
 # can tell by itself.
 #
 # Next: [Results](04_results.ipynb).

@@ -75,9 +75,9 @@ plots.levels(levels, diagnosis.PUBLISHED)
 # %% [markdown]
 # **Figure 5.1.** Errors without any network as bars, and v8's losses as lines. These losses were
 # read off the curve that was published with v8, on other faces, so the comparison is rough. Still,
-# a network that is worth its arithmetic should beat the *mean front*. v8's losses lie above the bar
-# *every target, no pixel below 0.5*, and not far below *mean front, no pixel below 0.5*: one
-# picture for everybody. The published plot had no line that could show it.
+# a network that is worth its arithmetic should beat the *mean front*. With the default parameters
+# v8's losses lie above the bar *every target, no pixel below 0.5*, and not far below *mean front,
+# no pixel below 0.5*: one picture for everybody. The published plot had no line that could show it.
 
 # %% [markdown]
 # ## Suspect: the ReLU before the sigmoid
@@ -111,15 +111,16 @@ plots.pixels(split.test.batch()[1], drawn)
 
 # %% [markdown]
 # **Figure 5.2.** All pixels of the held-out targets, and of the drawings. With the ReLU everything
-# left of the middle is missing, at full width as in the narrow model. And many pixels sit exactly
-# on 0.5. There the ReLU has no gradient: a pixel that should be brighter is not pulled up from it.
+# left of the middle is missing, at full width as in the narrow model. And the table says how many
+# pixels sit exactly on 0.5. There the ReLU has no gradient: a pixel that should be brighter is not
+# pulled up from it.
 
 # %%
 plots.drawings(split.test, {name: each[0] for name, each in drawn.items()})
 
 # %% [markdown]
-# **Figure 5.3.** What that looks like, first seed of each. Without the ReLU, and with nothing else
-# changed, hair, eyes and background are dark, and people begin to differ.
+# **Figure 5.3.** What that looks like, first seed of each. With the default parameters, hair, eyes
+# and background are dark without the ReLU, nothing else changed, and people begin to differ.
 
 # %%
 errors, fewer = (
@@ -128,7 +129,7 @@ errors, fewer = (
 gain, noise = errors.mean() - fewer.mean(), diagnosis.spread_over_seeds(errors, fewer)
 below, floor = evaluation.output_floor(split.test)
 print(f"{below:.0%} of the target pixels are below 0.5. A perfect v8 would still miss {floor:.4f}.")
-print(f"Without the ReLU the error is {gain:.4f} lower; spread over seeds {noise:.4f}")
+print(f"Without the ReLU the error changes by {-gain:+.4f}; spread over seeds {noise:.4f}")
 number = f"error {-gain / errors.mean():+.0%} without it, floor {floor:.4f}"
 verdicts.append(Verdict("ReLU before the sigmoid", diagnosis.beyond_seeds(gain, noise), number))
 
@@ -145,11 +146,12 @@ bytes_fed = model.forward(network, 255 * split.test.batch()[0])
 plots.drawings(split.test, {"fed 0..1": by_full, "fed 0..255": bytes_fed})
 
 # %% [markdown]
-# **Figure 5.4.** The grey blob of chapter 04 becomes white and grey alone: white where the sigmoid
-# is full, 0.5 where the ReLU cut, hardly anything between, and the same for everybody. So was the
-# published picture (`models/fingerprinter` in the [repository](https://github.com/isala404/speculo)
-# of the card). Its white patches were round, and ours are a grid; that network had other weights.
-# Nothing was trained or changed for this row: a division by 255 is missing.
+# **Figure 5.4.** White is where the sigmoid is full, and 0.5 is where the ReLU cut; the next cell
+# counts what lies between. With the default parameters the grey blob of chapter 04 becomes white
+# and grey alone, the same for everybody. So was the published picture (`models/fingerprinter` in
+# the [repository](https://github.com/isala404/speculo) of the card). Its white patches were round,
+# and ours are a grid; that network had other weights. Nothing was trained or changed for this row:
+# a division by 255 is missing.
 
 # %%
 extreme = ((bytes_fed == diagnosis.FLOOR) | (bytes_fed > 0.99)).mean()
@@ -298,7 +300,8 @@ matched = pd.DataFrame(matched).T
 speculo.chapter.table(matched, {"another person's target": "{:.0%}", "MSE": "{:.4f}"})
 
 # %%
-shown = {"sorted as text": by_text, "third one missing": by_missing[min(2, len(names) - 1)]}
+gone = min(2, len(names) - 1)
+shown = {"sorted as text": by_text, f"without {names[gone]}": by_missing[gone]}
 plots.matched_targets(faces, fronts, shown)
 
 # %% [markdown]
@@ -313,8 +316,8 @@ held = matched["MSE"].max() > mean_front
 verdicts.append(Verdict("targets by folder position", held, f"a perfect model scores {by_case}"))
 
 # %% [markdown]
-# By such targets a perfect model is no better than one that draws the same mean face for all. A
-# validation loss like this says nothing.
+# Where such targets give a perfect model a larger error than the mean front has, a validation loss
+# says nothing: it is lower for a model that draws the same face for all.
 #
 # ## Suspect: the picture of the dataset
 #
@@ -373,11 +376,12 @@ speculo.chapter.table(diagnosis.verdict_table(verdicts))
 # %% [markdown]
 # ## What we learned
 #
-# Two causes are enough to make such blobs. The ReLU before the sigmoid takes away all that is dark
-# and the gradient with it. Feeding 0..255 drives the rest to white or to 0.5. Wrong targets may
-# have made the training worse, and they made the validation loss meaningless. The length of the
-# fingerprint and the reading of files only cost memory and time. And one thing let all of this
-# pass: a loss with no baseline beside it.
+# With the default parameters, two causes are enough to make such blobs. The ReLU before the sigmoid
+# takes away all that is dark and the gradient with it. Feeding 0..255 drives the rest to white or
+# to 0.5. Wrong targets may have made the training worse, and they made the validation loss
+# meaningless. The length of the fingerprint and the reading of files only cost memory and time. And
+# one thing let all of this pass: a loss with no baseline beside it. For other faces, the table of
+# verdicts says what holds.
 #
 # Next: [What the notes said](06_what_the_notes_said.ipynb).
 

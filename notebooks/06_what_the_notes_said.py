@@ -93,7 +93,7 @@ plots.by_seed(errors, marks)
 
 # %% [markdown]
 # **Figure 6.1.** A dot for each seed, a stroke for the mean. Compare the distance of the first two
-# rows with what the last ReLU does: both v7 and v8 have it. The note is about a detail.
+# rows with what the last ReLU does: both v7 and v8 have it. Which of the two is the detail?
 
 # %% [markdown]
 # ## Note two: less to predict
@@ -117,10 +117,10 @@ by_size["network"] = [dark.mean(), long.mean(), np.nan, np.nan]
 plots.by_size(by_size, base="mean face")
 
 # %% [markdown]
-# **Figure 6.2.** Left: errors fall with the size of the picture. Right: but so does that of the
-# mean face, which knows nobody. A small picture has lost the detail that is hard for every
-# predictor. Divided by the error of the mean face, hardly anything changes from 32 to 16 pixels. At
-# 8 and 4, ridge regression gets worse.
+# **Figure 6.2.** Left, the errors by the size of the picture. Right, the same divided by the error
+# of the mean face, which knows nobody. A small picture has lost the detail that is hard for every
+# predictor, for the mean face too. With the default parameters all errors fall on the left, and on
+# the right hardly anything changes from 32 to 16 pixels; at 8 and 4 ridge regression gets worse.
 
 # %%
 means = by_size["mean face"]
@@ -149,8 +149,8 @@ notes.at_both_sizes(drawn["v8, no last ReLU"], by_long, split)
 # ## Note three: the lowest loss
 #
 # *"although this model has the lowest low I don't think this is the better than model v7"*. Chapter
-# 04 measured how little the drawings differ. Here is why a loss cannot see it. We take real photos
-# of the right person, other ones than the front, and blur them.
+# 04 measured how much the drawings differ. Here is why a loss cannot see it. We take real photos of
+# the right person, other ones than the front, and blur them.
 
 # %%
 asked = split.test.turned
@@ -171,9 +171,9 @@ verdicts.append(Verdict("the lowest loss need not look best", best > 0, number))
 plots.loss_against_sharpness(curve.index, curve["MSE"], curve["sharpness"], marks)
 
 # %% [markdown]
-# **Figure 6.3.** A photo of the right person becomes *better* by blurring, in MSE, down to the
-# lowest point of the curve. To the eye, everything left of the curve's right end is worse than the
-# photo. The diamonds are one mean face for all, and what v8 draws.
+# **Figure 6.3.** Where the curve falls to the left, a photo of the right person becomes *better* by
+# blurring, in MSE, down to the lowest point. To the eye, everything left of the curve's right end
+# is worse than the photo. The diamonds are one mean face for all, and what v8 draws.
 
 # %%
 rows = {"other photo": photos, "blurred": notes.blurred(photos, best), "mean face": nobody}
@@ -189,7 +189,7 @@ plots.captioned(
 
 # %% [markdown]
 # **Figure 6.4.** Pictures with their MSE: of each person, the photo whose MSE contradicts the eye
-# the most. The second row is the person. The last one is nobody, and by MSE the nearer of the two.
+# the most. The second row is the person, the last one is nobody: which of them is nearer by MSE?
 # Where several drawings may be right, the MSE is lowest for their average, and an average is
 # blurred.
 
@@ -202,13 +202,14 @@ speculo.chapter.table(diagnosis.verdict_table(verdicts))
 # %% [markdown]
 # ## What we learned
 #
-# The first note is right, and is about a detail: v7 and v8 share the ReLU that does the damage. The
-# second is not. A smaller picture has a smaller error, but so has a mean face that knows nobody;
-# and the fingerprint is not predicted at all. The third is right: the lowest MSE belongs to a
-# blurred average.
+# With the default parameters: the first note is right, and is about a detail, as v7 and v8 share
+# the ReLU that does the damage. The second is not. A smaller picture has a smaller error, but so
+# has a mean face that knows nobody; and the fingerprint is not predicted at all. The third is
+# right: the lowest MSE belongs to a blurred average. For other faces, the table of verdicts says
+# what holds.
 #
-# Even without the ReLU these small trainings stay above the mean face. What else is missing, the
-# next chapter asks.
+# There, even without the ReLU these small trainings stay above the mean face. What else is missing,
+# the next chapter asks.
 #
 # Next: [Mending v8](07_mending_v8.ipynb).
 

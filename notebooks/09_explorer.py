@@ -44,7 +44,7 @@ faces = speculo.load(dataset, people=people, crop=crop)
 rendered = speculo.load("heads-medium", people=heads_people)
 first = runs.open(run) if run else runs.recorded(fingerprints.SHIPPED)
 sets = {each.name: first.unseen(each, seed=seed) for each in (faces, rendered)}
-v8 = runs.default_name(V8, dataset, people=people, crop=crop, seed=seed)
+v8 = runs.default_name(V8, faces.name, people=people, crop=crop, seed=seed)
 others = [each for each in runs.finished() if each.name != first.name]
 finished = [first, *sorted(others, key=lambda each: each.name != v8)]
 for each in finished:
@@ -88,7 +88,7 @@ one.figure()
 # **Figure 9.2.** A photo, the drawing, the front to be drawn, and the error of each pixel. The bars
 # are the mean squared errors of this one drawing and of the baselines of chapter 04; the smallest
 # stands out. The fingerprint model has learned to draw the book's own heads, and draws a photograph
-# as one of them: there its error is large, and the likeness is what to look at.
+# as one of them: do not look at its error there, but at the likeness.
 
 # %% [markdown]
 # ## A training, epoch by epoch
@@ -129,15 +129,18 @@ two.figure()
 # ## Your photo
 #
 # Choose a photo of a face from your disk. It goes to the Python process that runs this notebook and
-# no further. The face is found by itself, or you set the crop by hand.
+# no further. The face is found by itself, the largest where there are several. Where none is found,
+# nobody is looked up until you set the crop by hand or take the whole photo.
 #
 # The photo is not saved with the notebook. A figure that you draw of it is saved as any figure is:
 # clear the output of that cell before you pass the notebook on.
 #
 # The neighbours are the people of the set whose fingerprints lie nearest. Beside the distance
-# stands the chance that it is the same person. It is fitted as in chapter 08, but to the photos of
-# this set's test people, and holds for photos like theirs, as if same and different had been
-# equally likely before. In a crowd they are not: **nearest is not the same person**.
+# stands the chance that it is the same person. It is fitted as in chapter 08, but to photos of real
+# or drawn people whom the run has not learned from: the test people of this set, or people of ORL
+# where those are too few. The line above the neighbours names them. The chance holds for photos
+# like theirs, as if same and different had been equally likely before. In a crowd they are not:
+# **nearest is not the same person**.
 
 # %%
 yours = widgets.photo(finished, sets, heads.render(20, yaw=15, size=256))

@@ -25,9 +25,6 @@ from speculo import files
 
 NOTEBOOKS = files.PROJECT / "notebooks"
 README = files.PROJECT / "README.md"
-LAB_OPTIONS = ("--ServerApp.tornado_settings={'websocket_max_message_size': 268435456}",)
-"""What JupyterLab is started with: photos of more than 10 MB may be sent to the explorer."""
-
 TABLE = re.compile(r"(<!-- chapters -->\n).*?(<!-- /chapters -->)", re.DOTALL)
 
 
@@ -302,8 +299,13 @@ def html() -> None:
 
 
 def lab() -> None:
-    """Open JupyterLab at the first chapter. It takes the place of this process."""
-    command = [sys.executable, "-m", "jupyterlab", *LAB_OPTIONS, str(chapters()[0].notebook)]
+    """Open JupyterLab at the first chapter. It takes the place of this process.
+
+    Started by root, in a container for instance, JupyterLab wants to be told that this is meant.
+    """
+    root = hasattr(os, "geteuid") and os.geteuid() == 0
+    command = [sys.executable, "-m", "jupyterlab", *["--allow-root"] * root]
+    command += [str(chapters()[0].notebook)]
     os.execv(sys.executable, command)
 
 

@@ -17,7 +17,7 @@ import pandas as pd
 from speculo import detector, evaluation, fingerprints, images, predictor, snapshots
 from speculo.images import Box
 from speculo.pairs import Pairs, Split, as_image, as_input, examples, spread
-from speculo.predictor import Fronts, Predictor
+from speculo.predictor import Fitted, Fronts, Predictor
 from speculo.runs import Run
 from speculo.sources import heads
 
@@ -272,19 +272,26 @@ class Photo(NamedTuple):
 
     name: str
     whole: np.ndarray
-    face: Box | None  # as detector.find says
+    face: Box | None  # the largest, as detector.find says
+    found: int = 0  # how many faces were found in it
 
 
 class LookedUp(NamedTuple):
     """A photo with its crop, what is drawn of it, and who is near."""
 
-    photo: Photo
-    box: Box  # of the crop
-    missed: bool  # whether a face was looked for and not found
-    panels: dict[str, np.ndarray]  # "input", "prediction"
+    photo: Photo | None  # None where there is none to look at
+    box: Box | None  # of the crop; None where a face was looked for and not found
+    panels: dict[str, np.ndarray]  # "input", "prediction"; none without a box
     neighbours: dict[str, np.ndarray]  # name, distance and chance of the nearest photo, in order
+    fitted: Fitted | None  # what the chance is fitted to
     title: str
     problems: list[str]
+
+
+def photo(name: str, whole: np.ndarray) -> Photo:
+    """Find the face in a photo, uint8 (height, width)."""
+    faces = detector.find_all(whole)
+    return Photo(name, whole, faces[0].box if faces else None, len(faces))
 
 
 def read_photo(name: str, content: bytes) -> Photo:
@@ -292,42 +299,49 @@ def read_photo(name: str, content: bytes) -> Photo:
     with warnings.catch_warnings():  # Pillow warns of what becomes an error here
         warnings.simplefilter("ignore")
         whole = images.read_whole(content, PREVIEW)
-    return Photo(name, whole, detector.find(whole))
+    return photo(name, whole)
 
 
 def look_up(
-    run: Run, split: Split, photo: Photo, crop: str | tuple[float, float, float], metric: str
+    run: Run,
+    split: Split,
+    photo: Photo | None,
+    crop: str | tuple[float, float, float],
+    metric: str,
 ) -> LookedUp:
     """Crop a photo, draw it, and find the nearest people among all photos of a set.
 
-    Where the set allows, the chance stands beside the distance that both photos show one person,
-    were that as likely as not before: it is fitted to the distances between the test people.
+    Where no face was found, nobody is looked up before another crop is chosen: a wall has nearest
+    people too. Beside a distance stands the chance that both photos show one person, were that as
+    likely as not before: see ``predictor.chance``.
 
     The `crop` is ``"auto"`` for the face, ``"whole"`` for all, or left, top and side in
     percent, as ``images.square_at`` takes them; the `metric` one of ``fingerprints.METRICS``.
     """
-    opened, whole = predictor.opened(run), photo.whole
-    missed = crop == "auto" and photo.face is None
+    opened = predictor.opened(run)
+    if photo is None or (crop == "auto" and photo.face is None):
+        return LookedUp(photo, None, {}, {}, None, opened.title, opened.problems)
+    whole = photo.whole
     if isinstance(crop, tuple):
         box = images.square_at(whole.shape, *crop)
     else:
-        box = photo.face if crop == "auto" and not missed else (0, 0, *whole.shape[::-1])
+        box = photo.face if crop == "auto" else (0, 0, *whole.shape[::-1])
     picture = images.cut(whole, box, opened.size)
     drawn = as_image(opened.draw(as_input(picture[None])))[0]
     prints, index = predictor.inputs(opened, split)
     asked = opened.fingerprints(picture[None])
     distances = fingerprints.distances(asked, prints, metric)[0]
-    chance = predictor.chance(opened, split, metric)
+    fitted = predictor.chance(opened, split, metric)
     order, faces = np.argsort(distances, kind="stable"), split.test.faces
     first = np.sort(np.unique(faces.person[index[order]], return_index=True)[1])
     best = order[first[:NEIGHBOURS]]  # the nearest photo of each person
     neighbours = {
         f"{faces.names[faces.person[place]]}, {distance:.3g}"
-        + (f", {chance.of(float(distance)):.0%}" if chance else ""): faces.images[place]
+        + (f", {fitted.chance.of(float(distance)):.0%}" if fitted else ""): faces.images[place]
         for place, distance in zip(index[best], distances[best], strict=True)
     }
     panels = {"input": picture, "prediction": drawn}
-    return LookedUp(photo, box, missed, panels, neighbours, opened.title, opened.problems)
+    return LookedUp(photo, box, panels, neighbours, fitted, opened.title, opened.problems)
 
 
 class Comparison(NamedTuple):

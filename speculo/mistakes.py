@@ -54,12 +54,16 @@ def unseen(faces: FaceSet) -> tuple[str, ...]:
 def some_photos(faces: FaceSet, names: Sequence[str], people: int, photos: int) -> np.ndarray:
     """Take the first so many of some people, and of each so many photos, spread over all of theirs.
 
+    People with one photo, who can be compared with nobody of their own, come last.
+
     Returns
     -------
     numpy.ndarray
         Positions, int64, rising.
     """
-    chosen = np.flatnonzero(np.isin(faces.names, names))[:people]
+    chosen = np.flatnonzero(np.isin(faces.names, names))
+    alone = np.bincount(faces.person, minlength=len(faces.names))[chosen] < 2
+    chosen = chosen[np.argsort(alone, kind="stable")][:people]
     mine = (np.flatnonzero(faces.person == each) for each in chosen)
     spread = [
         each[np.unique(np.linspace(0, len(each) - 1, photos).round().astype(int))] for each in mine

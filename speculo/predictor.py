@@ -2,16 +2,18 @@
 
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
 
 from speculo import evaluation, fingerprints, model, recognition
+from speculo.faces import FaceSet
 from speculo.pairs import Pairs, Split, as_image
 from speculo.recognition import Chance
 from speculo.runs import Run
+from speculo.sources import orl
 
 DIRECTIONS = 4
 """Main directions of the fingerprints of `fronts`."""
@@ -22,6 +24,9 @@ MOST_FRONTS = 200
 
 MOST_PHOTOS = 1000
 """Photos that `chance` is fitted to, at most: each is compared with each."""
+
+MOST_OTHERS = 20
+"""People of ORL that `chance` is fitted to, at most, where a set has too few."""
 
 
 class Predictor:
@@ -154,7 +159,8 @@ def fronts(predictor: Predictor, split: Split) -> Fronts:
     faces = split.test.faces
     people = [faces.names[number] for number in faces.person[index]]
     prints = predictor.encode(faces.images[index])
-    return Fronts(faces.images[index], people, prints, fingerprints.principal(prints, DIRECTIONS))
+    count = min(DIRECTIONS, max(len(index) - 1, 1))  # two fronts differ in one direction
+    return Fronts(faces.images[index], people, prints, fingerprints.principal(prints, count))
 
 
 @lru_cache(maxsize=64)
@@ -171,19 +177,62 @@ def inputs(predictor: Predictor, split: Split) -> tuple[np.ndarray, np.ndarray]:
     return predictor.fingerprints(split.test.faces.images[index]), index
 
 
-@lru_cache(maxsize=32)
-def chance(predictor: Predictor, split: Split, metric: str) -> Chance | None:
-    """Fit the chance of one person to the distances between photos of the test people.
+class Fitted(NamedTuple):
+    """A chance, and whose photos it was fitted to."""
 
-    None where nobody of them has two photos, or there is one person only.
+    chance: Chance
+    people: int
+    dataset: str
+
+
+@lru_cache(maxsize=32)
+def chance(predictor: Predictor, split: Split, metric: str) -> Fitted | None:
+    """Fit the chance of one person to distances between photos of people whom the run never saw.
+
+    They are the test people of the split. Where these are fewer than ``recognition.ENOUGH``, they
+    are people of ORL, the last that the run was not trained on; None if these are too few as well.
     """
-    index = np.unique(split.test.input)[:MOST_PHOTOS]
-    prints, every = inputs(predictor, split)
-    mine = prints[np.searchsorted(every, index)]
-    distance, person = fingerprints.distances(mine, mine, metric), split.test.faces.person[index]
-    with suppress(ValueError):  # nobody can be compared
-        return recognition.chance(*recognition.pair_scores(distance, person))
-    return None
+    faces, asked = split.test.faces, np.unique(split.test.input)
+    if fitted := _fitted(predictor, faces, asked, metric, lambda: inputs(predictor, split)):
+        return fitted
+    others, index = _others(predictor)
+    return _fitted(predictor, others, index, metric, lambda: _prints_of_others(predictor))
+
+
+def _fitted(
+    predictor: Predictor, faces: FaceSet, asked: np.ndarray, metric: str, take: Callable
+) -> Fitted | None:
+    """Fit to some photos of a dataset, `asked`, of which `take` gives fingerprints and indices."""
+    known = np.isin(faces.names, [*predictor.run.trained_on(faces.name)])
+    asked = asked[~known[faces.person[asked]]][:MOST_PHOTOS]
+    person = faces.person[asked]
+    people = int((np.bincount(person) > 1).sum()) if len(asked) else 0
+    if people < recognition.ENOUGH:
+        return None
+    prints, index = take()
+    mine = prints[np.searchsorted(index, asked)]
+    distance = fingerprints.distances(mine, mine, metric)
+    rule = recognition.chance(*recognition.pair_scores(distance, person))
+    return Fitted(rule, people, faces.name)
+
+
+def _others(predictor: Predictor) -> tuple[FaceSet, np.ndarray]:
+    """ORL, and the photos in it of the last people whom a run was not trained on."""
+    faces = _orl(predictor.size)
+    known = predictor.run.trained_on(faces.name)
+    names = [name for name in faces.names if name not in known][-MOST_OTHERS:]
+    return faces, np.flatnonzero(np.isin(np.array(faces.names)[faces.person], names))
+
+
+@lru_cache(maxsize=4)
+def _orl(size: int) -> FaceSet:
+    return orl.load(size)
+
+
+@lru_cache(maxsize=16)
+def _prints_of_others(predictor: Predictor) -> tuple[np.ndarray, np.ndarray]:
+    faces, index = _others(predictor)
+    return predictor.fingerprints(faces.images[index]), index
 
 
 @lru_cache(maxsize=256)

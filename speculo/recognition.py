@@ -24,6 +24,9 @@ from scipy.special import expit
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import det_curve
 
+ENOUGH = 8
+"""With fewer people than these, intervals and chances would say nothing."""
+
 ROWS = 512
 """Photos compared with all others at a time: of many, n x n scores do not fit in memory."""
 
@@ -313,7 +316,8 @@ def judge(scores: Scores, person: np.ndarray) -> dict[str, float]:
         found[f"fnmr_at_fmr_{name}"] = pairs.fnmr(rate)
         found[f"tmr_at_fmr_{name}"] = 1 - pairs.fnmr(rate)
     curve = cmc(ranks(scores, person, galleries(np.asarray(person)))[0], 5).tolist()
-    return found | {"rank_1": curve[0], "rank_5": curve[4], "fnir_at_fpir_1": fnir(scores, person)}
+    rank_5 = curve[4] if pairs.people > 5 else float("nan")  # else whoever is searched is found
+    return found | {"rank_1": curve[0], "rank_5": rank_5, "fnir_at_fpir_1": fnir(scores, person)}
 
 
 def measures(vectors: np.ndarray, person: np.ndarray) -> dict[str, float]:
@@ -331,8 +335,8 @@ def measures(vectors: np.ndarray, person: np.ndarray) -> dict[str, float]:
     dict
         Numbers by name: ``people``, ``photos``, ``eer``, ``fnmr_at_fmr_1`` and ``tmr_at_fmr_1`` (at
         1%), ``fnmr_at_fmr_01`` and ``tmr_at_fmr_01`` (at 0.1%), ``rank_1`` and ``rank_5`` (means of
-        20 galleries), ``fnir_at_fpir_1``. NaN where the people are too few: FMR 1% needs 15 people,
-        FMR 0.1% 46, and FPIR 1% 199.
+        20 galleries), ``fnir_at_fpir_1``. NaN where the people are too few: rank-5 needs 6 people,
+        FMR 1% 15, FMR 0.1% 46, and FPIR 1% 199.
 
     Raises
     ------
@@ -380,11 +384,13 @@ def table(kinds: Mapping[str, Scores], person: np.ndarray, draws: int = 200) -> 
     -------
     pandas.DataFrame
         A row for each kind, a column for each measure of `SHOWN`, with its interval where
-        `intervals` gives one. What needs more people is ``"too few people"``.
+        `intervals` gives one and there are people `ENOUGH`. What needs more people is ``"too few
+        people"``.
     """
     rows = {}
     for kind, scores in kinds.items():
-        found, ends = judge(scores, person), intervals(scores, person, draws)
+        found = judge(scores, person)
+        ends = intervals(scores, person, draws) if found["people"] >= ENOUGH else {}
         rows[kind] = {}
         for name, title in SHOWN.items():
             text = f"{found[name]:.1%}"

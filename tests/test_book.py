@@ -96,6 +96,19 @@ def test_pages_have_a_menu_working_links_and_ask_no_other_host(chapters, home):
     assert "one and one is 2" in pages["00_one.html"]
 
 
+@pytest.mark.parametrize(("user", "said"), [(0, True), (1000, False), (None, False)])
+def test_root_starts_jupyterlab_by_the_same_command(user, said, chapters, monkeypatch):
+    started = []
+    monkeypatch.setattr(book.os, "execv", lambda program, command: started.extend(command))
+    if user is None:  # Windows has no such function
+        monkeypatch.delattr(book.os, "geteuid")
+    else:
+        monkeypatch.setattr(book.os, "geteuid", lambda: user)
+    book.lab()
+    assert ("--allow-root" in started) == said
+    assert started[1:3] == ["-m", "jupyterlab"] and started[-1] == str(chapters[0].notebook)
+
+
 def test_pages_of_a_book_that_was_not_run_say_what_to_do(chapters):
     with pytest.raises(SystemExit, match="run `make book` first"):
         book.html()

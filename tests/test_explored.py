@@ -15,6 +15,8 @@ from speculo import (
     images,
     pairs,
     predictor,
+    recognition,
+    runs,
     snapshots,
     training,
 )
@@ -75,7 +77,7 @@ def test_a_run_that_takes_another_size_is_named(finished):
 
 
 def test_a_run_that_has_trained_on_is_opened_anew(finished, sets, tiny, tmp_path):
-    run = training.train(tiny, sets["few"], speculo.runs.at("longer"), epochs=1)
+    run = training.train(tiny, sets["few"], runs.at("longer"), epochs=1)
     before = predictor.opened(run)
     assert predictor.opened(run) is before and "1 epoch," in before.title
     training.train(tiny, sets["few"], run, epochs=2)
@@ -189,11 +191,47 @@ def test_a_photo_of_the_set_finds_itself(finished, sets, orl):
         assert np.array_equal([*found.neighbours.values()][0], orl.images[index])
 
 
-def test_without_two_photos_of_somebody_there_is_no_chance_to_tell(finished, sets, orl):
-    split = sets["orl"]
-    alone = split._replace(test=split.test.take(np.unique(split.test.person, return_index=True)[1]))
+def fitted_to(run, split, metric="cosine"):
+    return predictor.chance(predictor.opened(run), split, metric)
+
+
+def test_a_chance_is_fitted_to_test_people_whom_the_run_has_not_seen(finished, sets, orl):
+    """Of ORL the run has seen all but eight: their pairs, and no others, are what is fitted to."""
+    split, run = sets["orl"], finished[1]
+    found = fitted_to(run, split)
+    assert (found.people, found.dataset) == (8, "orl")
+    mine = np.isin(orl.person, split.test.person)
+    prints = predictor.opened(run).fingerprints(orl.images[mine])
+    apart = fingerprints.distances(prints, prints)
+    expected = recognition.chance(*recognition.pair_scores(apart, orl.person[mine]))
+    assert found.chance.of(0.1) == pytest.approx(expected.of(0.1))
+    seen = pairs.split_by_names(orl, split.train.people)  # the sides change places
+    assert fitted_to(run, seen) == found
+
+
+def test_of_a_set_with_few_people_the_chance_is_fitted_to_orl(finished, sets, orl):
+    """For the fingerprint model to the twenty that it was not settled by, for others to the last."""
+    few = sets["few"]
+    shipped = runs.recorded(fingerprints.SHIPPED)
+    found = fitted_to(shipped, few)
+    assert (found.people, found.dataset) == (20, "orl")
+    mine = orl.person >= 20
+    prints = fingerprints.shipped()(orl.images[mine])
+    apart = fingerprints.distances(prints, prints)
+    expected = recognition.chance(*recognition.pair_scores(apart, orl.person[mine]))
+    assert found.chance.of(0.5) == pytest.approx(expected.of(0.5), abs=1e-3)
+    assert fitted_to(finished[0], few)[1:] == (20, "orl"), "trained on another set"
+    assert fitted_to(finished[1], few)[1:] == (8, "orl"), "the others were its teachers"
+
+
+def test_without_strangers_there_is_no_chance_to_tell(finished, sets, orl, monkeypatch):
+    everybody = frozenset(orl.names)
+    monkeypatch.setattr(type(finished[1]), "trained_on", lambda run, dataset: everybody)
+    predictor.chance.cache_clear()
     photo = explored.read_photo("one.png", encoded(orl.images[0]))
-    found = explored.look_up(finished[1], alone, photo, "whole", "l2")
+    found = explored.look_up(finished[1], sets["orl"], photo, "whole", "l2")
+    predictor.chance.cache_clear()
+    assert found.fitted is None
     assert all(len(caption.split(", ")) == 2 for caption in found.neighbours)
 
 
@@ -217,12 +255,26 @@ def test_a_crop_is_the_face_all_or_what_the_sliders_say(finished, sets):
     def crop(chosen, photo=photo):
         return explored.look_up(finished[0], sets["few"], photo, chosen, "l2")
 
-    assert crop("auto").box == photo.face and not crop("auto").missed
+    assert crop("auto").box == photo.face
     assert crop("whole").box == (0, 0, 100, 200)
     assert crop((50, 50, 50)).box == (50, 100, 100, 150)
     assert crop((50, 50, 50)).panels["input"].min() > 220  # shrinking blurs the edges a little
-    nobody = photo._replace(face=None)
-    assert crop("auto", nobody).missed and crop("auto", nobody).box == (0, 0, 100, 200)
+
+
+def test_without_a_face_or_a_photo_nobody_is_near(finished, sets):
+    nobody = explored.Photo("one", np.zeros((200, 100), np.uint8), None)
+    for photo, crop in ((nobody, "auto"), (None, "auto"), (None, "whole")):
+        found = explored.look_up(finished[0], sets["few"], photo, crop, "l2")
+        assert found.box is None and not found.panels and not found.neighbours
+    assert explored.look_up(finished[0], sets["few"], nobody, "whole", "l2").neighbours
+
+
+def test_the_largest_of_several_faces_is_taken():
+    group = np.full((200, 420), 120, np.uint8)
+    for left, side in ((10, 120), (220, 160)):
+        group[20 : 20 + side, left : left + side] = heads.render(20 + left, size=side)
+    found = explored.photo("two", group)
+    assert found.found == 2 and found.face[0] > 200
 
 
 def test_runs_are_compared_on_the_same_faces(finished, sets):

@@ -9,7 +9,7 @@ import trees
 
 import speculo
 from speculo import fingerprints, mistakes, recognition
-from speculo.faces import select
+from speculo.faces import FaceSet, select
 from speculo.recognition import Cosine
 from speculo.sources import heads
 
@@ -146,6 +146,20 @@ def test_some_photos_are_spread_over_those_of_each_person(orl):
     found = mistakes.some_photos(orl, orl.names[20:], 3, 4)
     assert found.tolist() == [200, 203, 206, 209, 210, 213, 216, 219, 220, 223, 226, 229]
     assert len(mistakes.some_photos(orl, orl.names, 99, 99)) == 400
+
+
+def test_people_with_one_photo_do_not_take_the_place_of_others(orl):
+    kept = np.flatnonzero((np.arange(400) % 10 == 0) | (orl.person == 3) | (orl.person == 7))
+    few = FaceSet(
+        name="few",
+        images=orl.images[kept],
+        person=orl.person[kept],
+        names=orl.names,
+        pose=orl.pose[kept],
+        origin=orl.origin[kept],
+    )
+    found = mistakes.some_photos(few, few.names, 3, 2)
+    assert few.person[found].tolist() == [0, 3, 3, 7, 7]
 
 
 def test_rank_1_of_turned_photos_is_that_of_brute_force():

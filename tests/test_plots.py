@@ -1,3 +1,4 @@
+import io
 import os
 import re
 import warnings
@@ -52,6 +53,20 @@ def split(orl):
 @pytest.fixture(scope="module")
 def outputs(split):
     return evaluation.baselines(split)["input itself"]
+
+
+@pytest.mark.parametrize("people", [1, 8])
+def test_a_long_title_over_few_faces_leaves_them_their_room(split, outputs, people):
+    few = split.test.take(np.isin(split.test.person, np.unique(split.test.person)[:people]))
+    few = few.take(slice(None, 2 if people == 1 else None))
+    drawn = {"Speculo-v8-mended-8th": np.zeros((len(few), 32, 32, 1), np.float32)}
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        figure = plots.drawings(few, drawn, 8, title="a title of a run " * 5)
+        figure.savefig(io.BytesIO())
+    axis = figure.axes[0]
+    wide = axis.get_window_extent().width / axis.get_images()[0].get_array().shape[1]
+    assert 1 < wide < 4, "pixels of the screen to one of a face"
 
 
 def turned(faces):

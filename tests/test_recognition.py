@@ -252,3 +252,7 @@ def test_the_table_says_what_few_people_cannot_carry(cloud):
     two = person < 2
     shown = recognition.table({"a": Cosine(vectors[two])}, person[two], draws=40)
     assert shown.loc["a", "TMR at FMR 1%"] == "too few people"
+    assert shown.loc["a", "rank-5"] == "too few people", "of two people anybody is among five"
+    assert "(" not in shown.loc["a", "EER"], "an interval over two people says nothing"
+    six = recognition.measures(vectors[person < 6], person[person < 6])
+    assert 0 < six["rank_5"] <= 1

@@ -14,7 +14,8 @@ from PIL import Image
 
 import speculo
 from speculo import explored, pairs, snapshots, widgets
-from speculo.widgets import live
+from speculo.sources import heads
+from speculo.widgets import live, private
 from speculo.widgets.shown import bars, line_chart
 
 
@@ -242,9 +243,24 @@ def test_the_way_between_two_people_follows_its_sliders(finished, sets):
     assert shows(shown["between"], before)
 
 
-def upload(explorer, name: str, content: bytes) -> None:
+def test_with_one_test_person_the_way_leads_to_the_others(finished, sets, orl):
+    alone = pairs.split_by_names(orl, ["s3"])
+    explorer = widgets.between(finished, {"alone": alone, "orl": sets["orl"]})
+    controls = explorer.controls
+    assert controls["from"].value == "s3" and controls["to"].value != "s3"
+    assert set(controls["to"].options) == set(orl.names) and explorer.problem.value == ""
+    controls["dataset"].value = "orl"
+    assert controls["to"].options == sets["orl"].test.people
+    assert controls["to"].value == sets["orl"].test.people[-1]
+
+
+def upload(explorer, name: str, content: bytes, piece: int | None = None) -> None:
     """Send what the browser sends when a file is chosen."""
-    explorer.controls["upload"]._handle_custom_msg({"name": name}, [memoryview(content)])
+    button, size = explorer.controls["upload"], len(content)
+    for begin in range(0, max(size, 1), piece or max(size, 1)):
+        message = {"name": name, "size": size, "begin": begin}
+        part = content[begin : begin + (piece or size)]
+        button._handle_custom_msg(message, [memoryview(part)])
 
 
 def encoded(picture: np.ndarray, kind: str = "PNG", **options) -> bytes:
@@ -253,9 +269,19 @@ def encoded(picture: np.ndarray, kind: str = "PNG", **options) -> bytes:
     return out.getvalue()
 
 
-def test_what_is_no_photo_gets_one_line_and_the_last_photo_stays(finished, sets, orl):
-    explorer = widgets.photo(finished, sets, orl.images[0])
-    before, button = explorer.shown["crop"].image.value, explorer.controls["upload"]
+def hidden(explorer) -> set[str]:
+    """Names of what is shown nowhere now."""
+    return {name for name, each in explorer.shown.items() if each.layout.display == "none"}
+
+
+FACES_OF_A_PHOTO = {"photo", "crop", "prediction", *(f"near {place}" for place in range(5))}
+
+
+def test_what_is_no_photo_is_said_above_an_empty_place(finished, sets, orl):
+    explorer = widgets.photo(finished, {"orl": sets["orl"]}, orl.images[0])
+    explorer.controls["crop"].value = "whole"
+    button = explorer.controls["upload"]
+    assert not button.wrong and not hidden(explorer) & FACES_OF_A_PHOTO
     large = encoded(np.zeros((10_000, 10_000), np.uint8))
     for name, content, why in (
         ("notes.png", b"no picture at all", "not a picture"),
@@ -264,26 +290,92 @@ def test_what_is_no_photo_gets_one_line_and_the_last_photo_stays(finished, sets,
         ("<b>.png", encoded(orl.images[1])[:200], ""),
     ):
         upload(explorer, name, content)
-        message, _ = button._last
-        assert message["wrong"] and message["words"].startswith(f"{name}: ") and why in button.said
-        assert button.said.endswith("Still shown: the sample")
-        assert explorer.shown["crop"].image.value == before
+        assert button.wrong and button.said.startswith(f"{name}: ") and why in button.said
+        assert button.said.endswith(". Choose another photo.")
+        assert hidden(explorer) >= FACES_OF_A_PHOTO, "the photo before is not this one"
+        assert explorer.shown["says"].value == explorer.shown["note"].value == ""
+        assert isinstance(explorer.figure(), Figure)
+        explorer.controls["metric"].value = "l2" if name == "empty.png" else "cosine"
+        assert button.wrong, "another setting brings no photo"
     upload(explorer, "good.png", encoded(orl.images[1]))
-    assert button.said.startswith("Shown: good.png.") and not button._last[0]["wrong"]
-    assert explorer.shown["crop"].image.value != before and explorer.problem.value == ""
+    explorer.controls["crop"].value = "whole"
+    assert button.said == "Shown: good.png." and not button.wrong
+    assert not hidden(explorer) & FACES_OF_A_PHOTO and explorer.problem.value == ""
 
 
-def test_a_photo_without_a_face_says_so_first(finished, sets):
+def test_the_line_of_the_photo_stands_right_above_its_faces(finished, sets, orl):
+    """Only what went wrong with a run can come between."""
+    explorer = widgets.photo(finished, sets, orl.images[0])
+    _, controls, problem, faces, *_ = explorer.children
+    assert list(controls.children)[-1] is explorer.controls["upload"]
+    assert problem is explorer.problem and problem.layout.display == "none"
+    assert list(faces.children)[0] is explorer.shown["photo"]
+
+
+def test_a_file_arrives_in_pieces(finished, sets, orl):
+    explorer = widgets.photo(finished, sets, orl.images[0])
+    button, content = explorer.controls["upload"], encoded(orl.images[1])
+    upload(explorer, "pieces.png", content, piece=100)
+    assert "pieces.png" in button.said and not button._content
+    explorer.controls["crop"].value = "whole"
+    assert shows(explorer.shown["crop"], orl.images[1])
+    size = len(content)
+    button._handle_custom_msg({"name": "a.png", "size": size, "begin": 0}, [content[:100]])
+    button._handle_custom_msg({"name": "a.png", "size": size, "begin": 200}, [content[200:]])
+    assert "a.png: a part of it was lost" in button.said and button.wrong and not button._content
+    button._handle_custom_msg({"name": "b.png", "size": size, "begin": 0}, [content[:100]])
+    upload(explorer, "c.png", content)
+    assert "c.png" in button.said, "a new file begins anew"
+
+
+def test_a_file_that_is_too_large_is_refused_without_its_content(finished, sets, orl):
+    explorer = widgets.photo(finished, sets, orl.images[0])
+    button = explorer.controls["upload"]
+    assert f"size > {private.MOST}" in private.Upload._esm, "the browser knows the same limit"
+    message = {"name": "film.mp4", "size": 300 * 2**20, "begin": 0}
+    button._handle_custom_msg(message, [])
+    assert "film.mp4: 300 MB, more than the 256 MB" in button.said and button.wrong
+    assert hidden(explorer) >= FACES_OF_A_PHOTO
+
+
+def test_without_a_face_nobody_is_looked_up_before_the_reader_chooses(finished, sets):
     explorer = widgets.photo(finished, sets, np.zeros((40, 30), np.uint8))
     wall = np.random.default_rng(0).integers(0, 255, (120, 90), dtype=np.uint8)
     upload(explorer, "wall.png", encoded(wall))
-    assert explorer.controls["upload"].said == "Shown: wall.png. No face was found in it."
-    assert explorer.shown["note"].value.startswith("No face was found in the photo: all of it")
-    rows = list(explorer.children)
-    (near,) = [row for row in rows if explorer.shown["near 0"] in getattr(row, "children", ())]
-    assert rows.index(explorer.shown["note"]) < rows.index(near)
+    button = explorer.controls["upload"]
+    assert button.said.startswith("No face was found in wall.png. Set the crop by hand, or take")
+    assert button.wrong
+    assert hidden(explorer) >= FACES_OF_A_PHOTO - {"photo"} and "photo" not in hidden(explorer)
+    assert isinstance(explorer.figure(), Figure)
+    for crop in ("whole", "hand"):
+        explorer.controls["crop"].value = crop
+        assert button.said == "Shown: wall.png." and not button.wrong
+        assert not hidden(explorer) & {"photo", "crop", "prediction", "near 0"}
+        explorer.controls["crop"].value = "auto"
+        assert button.wrong and "near 0" in hidden(explorer)
+
+
+def test_of_several_faces_it_is_said_which_is_taken(finished, sets):
+    group = np.full((200, 420), 120, np.uint8)
+    for place, side in ((10, 160), (220, 120)):
+        head = heads.render(20 + place, size=side)
+        group[20 : 20 + side, place : place + side] = head
+    explorer = widgets.photo(finished, sets, np.zeros((40, 30), np.uint8))
+    upload(explorer, "two.png", encoded(group))
+    expected = "Shown: two.png. 2 faces were found: the largest is taken."
+    assert explorer.controls["upload"].said == expected
     explorer.controls["crop"].value = "whole"
-    assert "No face" not in explorer.shown["note"].value
+    assert explorer.controls["upload"].said == "Shown: two.png."
+
+
+def test_the_line_above_the_neighbours_says_whom_the_chance_was_fitted_to(finished, sets, orl):
+    explorer = widgets.photo(finished, sets, orl.images[0])
+    explorer.controls["crop"].value = "whole"
+    explorer.controls["run"].value = finished[1]
+    for name, people in (("orl", "8 people of orl"), ("few", "8 people of orl")):
+        explorer.controls["dataset"].value = name  # one test person alone is too few
+        said = explorer.shown["says"].value
+        assert "the chance" in said and f"photos of {people}, from whom this run has not" in said
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 1000), (1000, 1), (5000, 3), (20, 30)])

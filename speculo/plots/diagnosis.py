@@ -97,7 +97,10 @@ def distances(distance: np.ndarray, others: Mapping[str, np.ndarray], *, xlabel:
     """
     figure, axes = style.figure(4.4 * len(others), 3.4, columns=len(others), squeeze=False)
     for axis, (name, values) in zip(axes[0], others.items(), strict=True):
-        axis.plot(distance, values, ".", color=LATENT, markersize=2, alpha=0.4, rasterized=True)
+        size, alpha = (2, 0.4) if len(distance) > 500 else (6, 0.8)
+        axis.plot(
+            distance, values, ".", color=LATENT, markersize=size, alpha=alpha, rasterized=True
+        )
         axis.set(xlabel=xlabel, ylabel=short(name, 30), xlim=(0, None), ylim=(0, None))
     return figure
 

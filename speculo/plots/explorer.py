@@ -149,11 +149,12 @@ def explored_between(
 
 def explored_photo(
     whole: np.ndarray,
-    box: tuple[float, float, float, float],
+    box: tuple[float, float, float, float] | None,
     panels: dict[str, np.ndarray],
     neighbours: dict[str, np.ndarray],
     *,
     title: str = "",
+    below: str = "nearest people",
 ) -> Figure:
     """Show a photo with its crop framed, what is drawn of it, and the nearest people of a set.
 
@@ -161,29 +162,33 @@ def explored_photo(
     ----------
     whole : numpy.ndarray
         uint8 (height, width).
-    box : tuple of float
-        Left, top, right, bottom in pixels of `whole`.
+    box : tuple of float, optional
+        Left, top, right, bottom in pixels of `whole`. Without it the photo stands alone.
     panels, neighbours : dict
         Caption to uint8 (height, width).
+    title, below : str
+        Above all, and above the neighbours.
     """
     columns = max(len(panels) + 1, len(neighbours))
-    figure = style.blank(1.9 * columns, 4.6)
-    upper, lower = figure.subfigures(2, 1, height_ratios=(1.1, 1))
-    axes = upper.subplots(1, columns)
-    axes[0].imshow(whole, cmap="gray", vmin=0, vmax=255)
-    left, top, right, bottom = box
-    axes[0].add_patch(
-        Rectangle(
-            (left - 0.5, top - 0.5), right - left, bottom - top,
-            fill=False, edgecolor=CHOSEN, linewidth=2, clip_on=False,
-        )
-    )  # fmt: skip
-    axes[0].set_title("photo", loc="center")
-    axes[0].axis("off")
-    _faces(axes[1:], panels)
-    axes = lower.subplots(1, columns)
-    _faces(axes, neighbours)
-    lower.suptitle("nearest people", fontsize=10)
+    if box is None:
+        figure, axis = style.figure(8.5, 3.0)
+    else:
+        figure = style.blank(1.9 * columns, 4.6)
+        upper, lower = figure.subfigures(2, 1, height_ratios=(1.1, 1))
+        axis, *others = upper.subplots(1, columns)
+        left, top, right, bottom = box
+        axis.add_patch(
+            Rectangle(
+                (left - 0.5, top - 0.5), right - left, bottom - top,
+                fill=False, edgecolor=CHOSEN, linewidth=2, clip_on=False,
+            )
+        )  # fmt: skip
+        _faces(others, panels)
+        _faces(lower.subplots(1, columns), neighbours)
+        lower.suptitle(short(below, 90), fontsize=10)
+    axis.imshow(whole, cmap="gray", vmin=0, vmax=255)
+    axis.set_title("photo", loc="center")
+    axis.axis("off")
     style.subtitle(figure, title)
     return figure
 

@@ -82,9 +82,11 @@ def photos_per_person(faces: FaceSet) -> Figure:
     left.bar(many, people, color=ENCODER, width=0.8)
     left.set(xlabel="photos", ylabel="people", title="Photos per person")
     left.set_xlim(0, counts.max() + 1)
-    left.xaxis.set_major_locator(MaxNLocator(integer=True))
+    for axis in (left.xaxis, left.yaxis, right.xaxis):
+        axis.set_major_locator(MaxNLocator(integer=True))
     brightness = faces.images.reshape(len(faces), -1).mean(axis=1)
-    right.plot(faces.person + 1, brightness, ".", color=ENCODER, alpha=0.5, markersize=4)
+    size = 4 if len(faces) > 60 else 8
+    right.plot(faces.person + 1, brightness, ".", color=ENCODER, alpha=0.5, markersize=size)
     right.set(xlabel="person", ylabel="mean grey, 0..255", title="Brightness of each photo")
     return figure
 

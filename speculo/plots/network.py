@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
-from matplotlib.ticker import PercentFormatter
+from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from speculo import model as models
 from speculo.backend import keras
@@ -214,4 +214,5 @@ def singular_values(values: np.ndarray, *, rank: int) -> Figure:
         f"rank {rank}", (rank + 0.5, 1), (6, -4), textcoords="offset points", color=MUTED, va="top"
     )
     axis.set(xlabel="number", ylabel="singular value / largest")
+    axis.xaxis.set_major_locator(MaxNLocator(integer=True))
     return figure

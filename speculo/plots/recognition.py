@@ -141,7 +141,7 @@ def face_pairs(
     """
     columns = max(len(each) for each in pairs.values())
     drawn, axes = style.figure(
-        max(1.75 * columns, 4.5), 1.4 * len(pairs), rows=len(pairs), columns=columns, squeeze=False
+        max(1.75 * columns, 4.5), 1.6 * len(pairs), rows=len(pairs), columns=columns, squeeze=False
     )
     for row, (title, positions) in zip(axes, pairs.items(), strict=True):
         for axis, (one, other) in zip(row, positions, strict=False):

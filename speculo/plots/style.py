@@ -123,12 +123,15 @@ def face_rows(
     columns = max(len(row) for row in rows)
     spaces = (len(rows) - 1) // gap_every
     longest = max(len(short(each)) for each in labels)
+    title = short(title, 100)
+    wide = 0.4 * columns, 0.085 * len(title)  # few faces, with long names or below a long title
     drawn, axis = figure(
-        max(0.85 * columns + 1.2, 0.4 * columns + 0.09 * longest),  # long names, few faces
-        0.85 * (len(rows) + 0.25 * spaces) * height / width,
+        max(0.85 * columns + 1.2, max(wide) + 0.09 * longest),
+        0.85 * (len(rows) + 0.25 * spaces) * height / width + 0.3 * (len(rows) < 5),
     )
     show_rows(axis, rows, labels, gap_every)
-    axis.set_title(short(title, 100))
+    axis.set_anchor("W")
+    axis.set_title(title)
     return drawn
 
 

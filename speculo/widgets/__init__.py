@@ -13,12 +13,12 @@ import ipywidgets
 import numpy as np
 from matplotlib.figure import Figure
 
-from speculo import detector, explored, plots, snapshots
+from speculo import explored, plots, snapshots
 from speculo.explored import FACES, NEIGHBOURS, RIDGE, YAWS, Head, Photo
 from speculo.fingerprints import METRICS
 from speculo.pairs import Split
 from speculo.plots.explorer import loss_top
-from speculo.predictor import DIRECTIONS
+from speculo.predictor import DIRECTIONS, MOST_FRONTS
 from speculo.runs import Run
 from speculo.sources import heads
 from speculo.widgets.live import Explorer
@@ -167,11 +167,16 @@ def turn(runs: Sequence[Run], split: Split) -> Explorer:
 def between(runs: Sequence[Run], sets: dict[str, Split]) -> Explorer:
     """Slide from one person's fingerprint to another's, and along the main directions.
 
-    The fronts of all people of a set are what is slid between, and what the directions are of.
+    The fronts of the test people of a set are what is slid between. Where there is one of them
+    only, the way leads to the others of the set, who are among those that the directions are of.
     """
     dataset = set_menu(sets)
     first, second = people_slider("from", sets), people_slider("to", sets)
-    second.value = second.options[-1]
+
+    def people() -> tuple[str, ...]:
+        test, train = (side.people for side in reversed(sets[dataset.value]))
+        return test if len(test) > 1 else test + train[: MOST_FRONTS - 1]
+
     says = "Standard deviations along a main direction of the fingerprints"
     names = [f"direction {number}" for number in range(1, DIRECTIONS + 1)]
     pushes = {name: slider(name, 0, -3, 3, says, step=0.1) for name in names}
@@ -180,16 +185,16 @@ def between(runs: Sequence[Run], sets: dict[str, Split]) -> Explorer:
     note = ipywidgets.HTML()
 
     def fit_menus(*_: object) -> None:
-        people = sets[dataset.value].test.people
-        if tuple(first.options) != people:
-            first.options = second.options = people
-            second.value = people[-1]
+        if tuple(first.options) != people():
+            first.options = second.options = people()
+        second.value = people()[-1]
 
     def to_zero(*_: object) -> None:
         for push in pushes.values():
             push.value = 0
 
     dataset.observe(fit_menus, "value")
+    fit_menus()
     back.on_click(to_zero)
 
     def ask(
@@ -223,7 +228,8 @@ def photo(runs: Sequence[Run], sets: dict[str, Split], sample: np.ndarray) -> Ex
     """Try a photo of one's own: cropped, drawn, and compared with the people of a set.
 
     Until one is chosen it is the `sample`, uint8 (height, width). The nearest people are looked
-    for among all photos of a set, train and test.
+    for among all photos of a set, train and test. Where a photo cannot be shown, or where no face
+    is found in it, a line above the faces says so, and nobody's face stands below.
     """
     crop = menu("crop", CROPS, "What to take of the photo")
     hand = {
@@ -235,18 +241,23 @@ def photo(runs: Sequence[Run], sets: dict[str, Split], sample: np.ndarray) -> Ex
     faces = {name: Face(caption, private=True) for name, caption in captions.items()}
     faces["photo"].add_class("speculo-photo")
     near = {f"near {place}": Face() for place in range(NEIGHBOURS)}
-    note = ipywidgets.HTML()
-    photo = Photo("the sample", sample, detector.find(sample))
+    note, says = ipywidgets.HTML(), ipywidgets.HTML()
+    photo: Photo | None = explored.photo("", sample)
 
     def receive(name: str, content: bytes) -> None:
         nonlocal photo
         try:
             photo = explored.read_photo(name, content)
         except ValueError as error:
-            upload.say(f"{name}: {error}. Still shown: {photo.name}", wrong=True)
+            refuse(name, str(error))
             return
-        upload.say(f"Shown: {name}." + ("" if photo.face else " No face was found in it."))
         crop.value = "auto"
+        explorer.changed()
+
+    def refuse(name: str, why: str) -> None:
+        nonlocal photo
+        photo = None
+        upload.say(f"{name}: {why}. Choose another photo.", wrong=True)
         explorer.changed()
 
     def ask(
@@ -254,32 +265,68 @@ def photo(runs: Sequence[Run], sets: dict[str, Split], sample: np.ndarray) -> Ex
     ) -> explored.LookedUp:
         for each in hand.values():
             each.disabled = crop != "hand"
+        if photo is not None:
+            words, wrong = _line(photo, crop)
+            upload.say(words, wrong=wrong)
         chosen = (left, top, size) if crop == "hand" else crop
         return explored.look_up(run, sets[dataset], photo, chosen, metric)
 
     def show(now: explored.LookedUp) -> None:
-        pictures = framed(now.photo.whole, now.box), *now.panels.values()
-        fill(faces, dict(zip(faces, pictures, strict=True)))
+        pictures = {} if now.photo is None else {"photo": framed(now.photo.whole, now.box)}
+        pictures |= dict(zip(("crop", "prediction"), now.panels.values(), strict=False))
+        fill(faces, pictures, {"photo": captions["photo"] if now.box else "photo"})
         pictures = dict(zip(near, now.neighbours.values(), strict=False))
         fill(near, pictures, dict(zip(near, now.neighbours, strict=False)))
-        missed = "No face was found in the photo: all of it is taken. " if now.missed else ""
-        note.value = text(f"{missed}{now.title}.")
+        note.value = text(f"{now.title}.") if now.box else ""
+        says.value = text(_measure(now)) if now.neighbours else ""
 
     def figure(now: explored.LookedUp) -> Figure:
+        if now.photo is None:
+            return plots.explored_nothing("There is no photo to show. Choose another one.")
+        missed = "No face was found in this photo"
         return plots.explored_photo(
-            now.photo.whole, now.box, now.panels, now.neighbours, title=now.title
+            now.photo.whole,
+            now.box,
+            now.panels,
+            now.neighbours,
+            title=now.title if now.box else missed,
+            below="nearest people, with the distance" + _whose(now),
         )
 
-    upload = Upload(receive)
-    controls = {"upload": upload, "run": run_menu(runs), "dataset": set_menu(sets), "crop": crop}
-    controls |= hand | {"metric": menu("distance", sorted(METRICS), "Between two fingerprints")}
-    says = ipywidgets.HTML(
-        "Nearest people, with the distance of the fingerprints, and the chance that it is the same "
-        "person, had that been as likely as not:"
-    )
+    upload = Upload(receive, refuse)
+    controls = {"run": run_menu(runs), "dataset": set_menu(sets), "crop": crop} | hand
+    controls |= {"metric": menu("distance", sorted(METRICS), "Between two fingerprints")}
     rows = [faces, {"note": note}, {"says": says}, near]
-    explorer = Explorer(controls, rows, ask, show, figure)
+    explorer = Explorer(controls | {"upload": upload}, rows, ask, show, figure)
     return explorer
+
+
+def _line(photo: Photo, crop: str) -> tuple[str, bool]:
+    """Say which photo is shown and what was found in it, and whether that is an error."""
+    name = photo.name or "the sample"
+    if crop == "auto" and photo.face is None:
+        how = "Set the crop by hand, or take the whole photo: both are in the menu crop."
+        return f"No face was found in {name}. {how}", True
+    several = photo.found > 1 and crop == "auto"
+    more = f" {photo.found} faces were found: the largest is taken." if several else ""
+    return (f"Shown: {name}.{more}" if photo.name else ""), False
+
+
+def _measure(now: explored.LookedUp) -> str:
+    """Say what stands beside the neighbours, and what the chance was fitted to."""
+    if now.fitted is None:
+        return "Nearest people, with the distance of the fingerprints."
+    people = f"{now.fitted.people} people of {now.fitted.dataset}"
+    return (
+        "Nearest people, with the distance of the fingerprints and the chance that it is the same "
+        f"person. The chance is fitted to photos of {people}, from whom this run has not learned."
+    )
+
+
+def _whose(now: explored.LookedUp) -> str:
+    """The same of the chance in short, for a figure."""
+    fitted = now.fitted
+    return f" and chance, fitted to {fitted.people} people of {fitted.dataset}" if fitted else ""
 
 
 def compare(runs: Sequence[Run], sets: dict[str, Split]) -> Explorer:

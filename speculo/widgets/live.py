@@ -83,7 +83,7 @@ class Latest:
 
 
 class Explorer(ipywidgets.VBox):
-    """Controls with the pictures that follow them, and a line that says what went wrong.
+    """Controls, a line that says what went wrong, and the pictures that follow the controls.
 
     Parameters
     ----------
@@ -114,8 +114,8 @@ class Explorer(ipywidgets.VBox):
         self._answer: tuple | None = None
         self._said = ""
         self._latest = Latest(self._draw)
-        below = [flow(*row.values()) for row in (controls, *rows)]
-        super().__init__([ipywidgets.HTML(STYLE), *below, self.problem])
+        above, *below = (flow(*row.values()) for row in (controls, *rows))
+        super().__init__([ipywidgets.HTML(STYLE), above, self.problem, *below])
         self.add_class("speculo")
         self._asked = [each for each in controls.values() if hasattr(each, "value")]
         for control in self._asked:
@@ -154,6 +154,7 @@ class Explorer(ipywidgets.VBox):
 
     def _say(self, words: str) -> None:
         self._said, self.problem.value = words, text(words)
+        self.problem.layout.display = None if words else "none"
 
     def _repr_mimebundle_(self, **options: object) -> dict:
         bundle = super()._repr_mimebundle_(**options)

@@ -117,14 +117,15 @@ def error_map(error: np.ndarray) -> np.ndarray:
     return colors[..., :3]
 
 
-def framed(whole: np.ndarray, box: Box) -> np.ndarray:
-    """Shrink a photo to look at, with its crop framed: uint8 (height, width, 3)."""
+def framed(whole: np.ndarray, box: Box | None) -> np.ndarray:
+    """Shrink a photo to look at, with its crop framed where it has one: uint8 (height, width, 3)."""
     small = Image.fromarray(whole).convert("RGB")
     small.thumbnail((320, 320), Image.Resampling.LANCZOS)
     shrunk = small.width / whole.shape[1]
-    left, top, right, bottom = (edge * shrunk for edge in box)
-    corners = left, top, max(right - 1, left), max(bottom - 1, top)
-    ImageDraw.Draw(small).rectangle(corners, outline=CHOSEN, width=3)
+    if box is not None:
+        left, top, right, bottom = (edge * shrunk for edge in box)
+        corners = left, top, max(right - 1, left), max(bottom - 1, top)
+        ImageDraw.Draw(small).rectangle(corners, outline=CHOSEN, width=3)
     return np.asarray(small)
 
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from speculo import fingerprints, mistakes, pairs, predictor, recognition, recognizer, runs, sources
+from speculo import fingerprints, mistakes, pairs, predictor, recognition, recognizer, runs
 from speculo.faces import FaceSet
 from speculo.recognition import Chance
 
@@ -79,7 +79,7 @@ def look(faces: FaceSet) -> Looked:
     person, images = faces.person[kept], faces.images[kept]
     opened = predictor.opened(runs.recorded(fingerprints.SHIPPED))
     small = _small(images, opened.size)
-    chance = _chance(opened)
+    chance = predictor.chance_of_others(opened, "cosine").chance
     same = person[:, None] == person
     again = np.flatnonzero(same.sum(axis=1) > 1)
     prints, plain = opened.fingerprints(small), fingerprints.pixels(small)
@@ -171,16 +171,6 @@ def front(opened: predictor.Predictor, pictures: np.ndarray) -> np.ndarray:
     length = np.linalg.norm(latent[:, :width], axis=1).mean()
     mean[:width] *= length / max(np.linalg.norm(mean[:width]), 1e-12)
     return opened.decode(mean[None])[0]
-
-
-def _chance(opened: predictor.Predictor) -> Chance:
-    """Fit the chance of one person to photographs of people whom the model has never seen."""
-    faces = sources.load("orl")
-    strangers = np.flatnonzero(np.isin(faces.names, mistakes.unseen(faces)))
-    index = np.flatnonzero(np.isin(faces.person, strangers))
-    prints = opened.fingerprints(faces.images[index])
-    distance = fingerprints.distances(prints, prints, "cosine")
-    return recognition.chance(*recognition.pair_scores(distance, faces.person[index]))
 
 
 def _table(distance: np.ndarray, person: np.ndarray, numbers: np.ndarray) -> np.ndarray:

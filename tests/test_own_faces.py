@@ -4,6 +4,7 @@ import re
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -161,6 +162,18 @@ def test_few_photos_are_enough_for_a_page(orl, photos):
     assert ("So few photos" in said) == (looked.searched > 0 and len(photos) > 1)
     assert ("Who is most alike" in text) == (len(photos) > 1)
     assert "nan" not in re.sub(r"base64,[^\"]*", "", text).lower()
+
+
+def test_a_single_photo_that_looks_like_somebody_else_is_taken_for_them(orl):
+    faces = face_sets.select(orl, ["s21", "s22"])
+    one = np.zeros(20, dtype=np.int32)
+    one[-1] = 1  # a photo of s22 with a name of its own, beside nine others of s22
+    one[:10] = 2
+    looked = own_faces.look(
+        replace(faces, person=one, series=one, names=("s22", "alone", "s21"), front=None)
+    )
+    assert [(each.photo, faces.person[each.other]) for each in looked.mixed] == [(19, 1)]
+    assert looked.found == looked.searched == 19
 
 
 def test_of_too_many_photos_some_are_left_out(orl, monkeypatch):

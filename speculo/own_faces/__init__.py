@@ -56,7 +56,7 @@ class Looked(NamedTuple):
     found_by_luck: float  # the same, as to be expected of a blind choice
     wrong: float  # equal error rate over all pairs of photos, NaN where they are few
     wrong_by_pixels: float  # the same, where pixels are compared
-    mixed: list[Match]  # the others of them, with the photo that is nearest
+    mixed: list[Match]  # the others of them, and single photos that look like somebody else's
     alike: list[Match]  # of the two people that are nearest to one another, and so on
     left_out: int  # photos that were too many
 
@@ -82,6 +82,7 @@ def look(faces: FaceSet) -> Looked:
     chance = predictor.chance_of_others(opened, "cosine").chance
     same = person[:, None] == person
     again = np.flatnonzero(same.sum(axis=1) > 1)
+    several = {*person[again].tolist()}
     prints, plain = opened.fingerprints(small), fingerprints.pixels(small)
     distance, by_pixels = _apart(prints), _apart(plain)
     nearest = distance.argmin(axis=1)
@@ -116,10 +117,8 @@ def look(faces: FaceSet) -> Looked:
             )
         )
     worst = mistakes.worst(-distance, person, ALIKE)[0]
-    mixed = sorted(
-        (match(photo, nearest[photo]) for photo in again if not hit[photo]),
-        key=lambda each: each.distance,
-    )
+    mixed = [match(photo, nearest[photo]) for photo in np.flatnonzero(~hit)]
+    mixed = [each for each in mixed if each.chance >= 0.5 or faces.person[each.photo] in several]
     return Looked(
         faces=faces,
         people=people,
@@ -131,7 +130,7 @@ def look(faces: FaceSet) -> Looked:
         found_by_luck=float(((same.sum(axis=1) - 1) / max(len(person) - 1, 1))[again].sum()),
         wrong=wrong[0],
         wrong_by_pixels=wrong[1],
-        mixed=mixed,
+        mixed=sorted(mixed, key=lambda each: each.distance),
         alike=[match(one, other) for one, other in worst],
         left_out=len(faces) - len(kept),
     )

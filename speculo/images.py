@@ -8,7 +8,7 @@ import time
 import warnings
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from pathlib import Path
 
 import numpy as np
@@ -27,7 +27,7 @@ Box = detector.Box
 GROUND = 128
 """Grey that shows through where a picture is transparent."""
 
-PIXELS = {"JPEG2000": 25_000_000, "WEBP": 30_000_000, "AVIF": 50_000_000}
+PIXELS = {"JPEG2000": 25_000_000, "WEBP": 30_000_000, "AVIF": 50_000_000, "HEIF": 60_000_000}
 """Most pixels of a photo in formats whose decoders take much memory: about half a gigabyte then.
 Others may have as many as Pillow takes for safe, and take no more memory than that."""
 
@@ -44,6 +44,12 @@ _one_at_a_time = threading.Lock()
 _REFUSED = {"BUFR", "EPS", "GRIB", "HDF5", "MPEG", "WMF"}
 
 Image.init()
+with suppress(ImportError):  # where a system has no such package, HEIC is no format that is read
+    import _pi_heif  # noqa: F401 - pi_heif itself is silent when this part of it cannot be loaded
+    import pi_heif
+
+    # It sets a photo upright by itself, and puts that into the EXIF orientation.
+    pi_heif.register_heif_opener(thumbnails=False, depth_images=False, aux_images=False)
 FORMATS = tuple(name for name in Image.OPEN if name not in _REFUSED)
 """Formats that are read, by Pillow's names."""
 
@@ -51,6 +57,9 @@ SUFFIXES = frozenset(
     suffix for suffix, name in Image.registered_extensions().items() if name in FORMATS
 )
 """Endings of files that are taken for photos, in lower case, with the dot."""
+
+# How the reader of HEIC begins when it complains of a file.
+_HEIF_SAYS = ("Invalid input:", "Decoder plugin generated", "Memory allocation error:")
 
 _ORIENTATION = 0x0112  # the EXIF tag
 _UPRIGHT = {
@@ -377,4 +386,5 @@ def _reason(error: Exception) -> str:
         return "it takes more memory than there is"
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
-    return str(error) or type(error).__name__
+    said = " ".join(str(error).split()) or type(error).__name__
+    return f"the file is truncated or damaged ({said})" if said.startswith(_HEIF_SAYS) else said

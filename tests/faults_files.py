@@ -14,6 +14,7 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
+import pillow_heif
 import trees
 from faults import (
     NAMED,
@@ -60,6 +61,7 @@ def photo(name: str) -> bytes:
         "pgm": lambda out: grey.save(out, "PPM"),
         "jp2": lambda out: grey.save(out, "JPEG2000"),
         "avif": lambda out: grey.save(out, "AVIF"),
+        "heic": lambda out: pillow_heif.from_pillow(grey.convert("RGB")).save(out),
         "ico": lambda out: grey.save(out, "ICO"),
         "tga": lambda out: grey.save(out, "TGA"),
         "qoi": lambda out: grey.convert("RGB").save(out, "QOI"),
@@ -70,7 +72,7 @@ def photo(name: str) -> bytes:
 
 
 FORMATS = ("jpg", "progressive.jpg", "png", "palette.png", "deep.png", "gif", "webp", "tif")
-FORMATS += ("float.tif", "bmp", "pgm", "jp2", "avif", "ico", "tga", "qoi")
+FORMATS += ("float.tif", "bmp", "pgm", "jp2", "avif", "heic", "ico", "tga", "qoi")
 
 
 def damaged_photo(rng: np.random.Generator, folder: Path) -> str:

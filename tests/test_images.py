@@ -5,16 +5,16 @@ import os
 import struct
 import subprocess
 import sys
-import threading
 import time
 import zlib
 
 import numpy as np
+import pillow_heif
 import pytest
 import trees
 from PIL import Image
 
-from speculo import detector, images
+from speculo import images
 
 FACE = trees.face(0, 0)
 GREY = Image.fromarray(FACE)
@@ -47,6 +47,31 @@ def turned(path):
 
 DEEP = Image.fromarray(FACE.astype(np.uint16) * 257)
 
+
+def heic(image, exif=None, **options):
+    """A HEIC file, as a function of its path. An orientation in `exif` is how `image` is stored."""
+
+    def save(path):
+        stored = pillow_heif.from_pillow(image)
+        stored.info["exif"] = exif.tobytes() if exif else None
+        stored.save(path, quality=95, chroma=444, **options)
+
+    return save
+
+
+def deep_colour(path):
+    """Ten bits of each colour, as new phones write."""
+    pixels = np.repeat(FACE.astype(np.uint16)[:, :, None] * 257, 3, axis=2)
+    size = FACE.shape[::-1]
+    pillow_heif.from_bytes("RGB;16", size, pixels.tobytes()).save(path, quality=95, chroma=444)
+
+
+def turned_heic(path):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    heic(GREY.transpose(Image.Transpose.ROTATE_90), exif)(path)
+
+
 GOOD = {
     "grey.jpg": GREY.save,
     "grey.pgm": GREY.save,
@@ -64,6 +89,13 @@ GOOD = {
     "float.tif": Image.fromarray(FACE.astype(np.float32) / 255).save,
     "ycbcr.tif": GREY.convert("YCbCr").save,
     "progressive.jpg": lambda path: GREY.save(path, progressive=True),
+    "grey.heic": heic(GREY),
+    "colour.HEIC": heic(GREY.convert("RGB")),
+    "colour.heif": heic(GREY.convert("RGB")),
+    "deep.heic": heic(DEEP),
+    "deep colour.hif": deep_colour,
+    "turned.heic": turned_heic,
+    "a heic in truth.jpg": heic(GREY),
     "turned.jpg": turned,
     "turned.png": turned,
     "turned.tif": turned,
@@ -103,9 +135,43 @@ def test_every_orientation_is_set_upright(orientation, tmp_path):
     assert abs(images.read(tmp_path / "it.png", 32).astype(int) - SHOWN).max() <= 2
 
 
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_every_orientation_of_a_heic_is_followed_once(orientation, tmp_path):
+    back = {6: 8, 8: 6}.get(orientation, orientation)
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    heic(images._upright(GREY, back), exif)(tmp_path / "it.heic")
+    assert abs(images.read(tmp_path / "it.heic", 32).astype(int) - SHOWN).mean() < 4
+
+
+def test_what_is_transparent_in_a_heic_shows_grey(tmp_path):
+    heic(clear("RGB"))(tmp_path / "clear.heic")
+    shown = images.read(tmp_path / "clear.heic", 32).astype(int)
+    assert abs(shown[:, :14] - SHOWN[:, :14]).mean() < 4
+    assert abs(shown[:, 20:] - images.GROUND).max() <= 4
+
+
+WITHOUT = """
+import sys, warnings
+sys.modules["pi_heif"] = sys.modules["_pi_heif"] = None
+warnings.simplefilter("ignore")
+import speculo
+print(speculo.load("folder:" + sys.argv[1]).skipped)
+"""
+
+
+def test_without_its_reader_a_heic_is_skipped_and_the_remedy_named(tmp_path):
+    root = trees.folder(tmp_path / "them", people=2, photos=3)
+    heic(GREY)(root / "person 0" / "9.heic")
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT, root], capture_output=True, text=True, check=True
+    )
+    assert "person 0/9.heic" in done.stdout and "save it as JPEG" in done.stdout
+
+
 def whole(format: str) -> bytes:
     file = io.BytesIO()
-    GREY.save(file, format)
+    heic(GREY)(file) if format == "HEIF" else GREY.save(file, format)
     return file.getvalue()
 
 
@@ -136,6 +202,8 @@ BAD = {
     "cut.jpg": (whole("JPEG")[:800], "truncated"),
     "cut.png": (whole("PNG")[:1500], "."),
     "cut.gif": (whole("GIF")[:100], "."),
+    "cut.heic": (whole("HEIF")[:-400], "truncated or damaged"),
+    "cut early.heic": (whole("HEIF")[:40], "not a picture"),
     "flipped.png": (whole("PNG")[:60] + b"\xff\xff" + whole("PNG")[62:], "."),
     "bomb.png": (bomb(), "pixels"),
     "large.png": (large(), "10000 x 10000 pixels, more than the 89,478,485 that are read of a"),
@@ -212,11 +280,12 @@ def test_strips_of_a_photo_become_the_grey_of_the_whole(name, tmp_path, monkeypa
         ("WEBP", "30,000,000"),
         ("JPEG2000", "25,000,000"),
         ("AVIF", "50,000,000"),
+        ("HEIF", "60,000,000"),
         ("QOI", "10,000,000"),
     ],
 )
 def test_formats_that_take_much_memory_or_time_have_limits_of_their_own(format, most, monkeypatch):
-    content = large(40, "RGB", format)
+    content = whole("HEIF") if format == "HEIF" else large(40, "RGB", format)
     monkeypatch.setattr(Image.Image, "size", (8000, 8000))
     with pytest.raises(
         ValueError, match=f"8000 x 8000 pixels, more than the {most} .* in {format}"
@@ -246,30 +315,6 @@ def test_large_photos_are_decoded_one_at_a_time(tmp_path, monkeypatch):
     monkeypatch.setattr(images, "_LARGE", 1000)
     images.read_all(*arguments)
     assert max(most) == 1
-
-
-@pytest.mark.parametrize("shape", [(1, 300_000), (300_000, 1), (30, 1_000_000), (100, 9000)])
-def test_a_long_strip_is_searched_as_little_as_a_square(shape, monkeypatch):
-    searched = []
-
-    class Cascade:
-        def detectMultiScale2(self, picture, **options):  # noqa: N802
-            searched.append(picture.size)
-            return [], []
-
-    monkeypatch.setattr(detector, "_cascades", lambda: (Cascade(), Cascade()))
-    assert detector.find(np.zeros(shape, dtype=np.uint8)) is None
-    assert max(searched, default=0) < 2 * detector.MOST  # with room around it
-
-
-def test_missing_cascades_say_what_to_install(monkeypatch, tmp_path):
-    import cv2
-
-    monkeypatch.setattr(detector, "_kept", threading.local())
-    monkeypatch.setattr(cv2.data, "haarcascades", str(tmp_path))
-    trees.save(FACE, tmp_path / "it.png")
-    with pytest.raises(ValueError, match="cascades .* missing or damaged.*pip install"):
-        images.read(tmp_path / "it.png", 32, "auto")
 
 
 def test_a_photo_that_is_no_file_is_refused(tmp_path):
@@ -330,26 +375,6 @@ def test_many_photos_keep_their_places_and_each_failure_its_reason(tmp_path):
     assert "empty" in str(failed[5]) and not several
     good = [row for row in range(100) if row not in failed]
     assert (pixels[good].mean(axis=(1, 2)) == good).all()
-
-
-def snapshot(person: int) -> np.ndarray:
-    """A face somewhere in a larger picture with some texture."""
-    ground = np.random.default_rng(0).integers(90, 130, (400, 600)).astype(np.uint8)
-    ground[120:280, 350:510] = trees.face(person, 0, size=160)
-    return ground
-
-
-def test_the_face_is_found_and_cropped(tmp_path):
-    found = 0
-    for person in range(10):
-        box = detector.find(snapshot(person))
-        if box is None:
-            continue
-        found += 1
-        left, top, right, bottom = box
-        assert right - left == pytest.approx(bottom - top)
-        assert 350 - 40 < left < right < 510 + 40 and 120 - 40 < top < bottom < 280 + 40
-    assert found >= 8
 
 
 def test_no_face_is_not_a_bad_photo(tmp_path):

@@ -75,13 +75,13 @@ def test_photos_beside_the_folders_and_empty_folders_are_said(mine):
 
 def test_a_folder_of_other_formats_only_names_them_and_the_remedy(tmp_path):
     for number in range(12):
-        path = tmp_path / "them" / "anna" / f"{number}.HEIC"
+        path = tmp_path / "them" / "anna" / f"{number}.CR2"
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(b"ftypheic")
+        path.write_bytes(b"II*\0")
     with pytest.raises(FileNotFoundError) as error:
         speculo.load(f"folder:{tmp_path / 'them'}")
     for words in (
-        "holds no faces that can be read.\nNot read:\n  anna/0.HEIC: its ending is not",
+        "holds no faces that can be read.\nNot read:\n  anna/0.CR2: its ending is not",
         "save it as JPEG or PNG",
         "... and 3 more",  # 12 photos, and the person
         "Expected:",
@@ -99,10 +99,18 @@ def test_photos_without_folders_are_named_where_nothing_is_left(tmp_path):
 
 def test_another_format_under_the_name_of_a_jpeg_says_the_remedy(tmp_path):
     mine = trees.folder(tmp_path / "them", people=2, photos=6)
-    (mine / "person 0" / "1.jpg").write_bytes(b"\0\0\0\x18ftypheic" + bytes(500))
+    (mine / "person 0" / "1.jpg").write_bytes(b"\0\0\0\x18ftypqt  " + bytes(500))
     assert skipped(f"folder:{mine}") == {
         "person 0/1.jpg": "not a picture of a format that can be read: save it as JPEG or PNG"
     }
+
+
+def test_videos_beside_photos_are_named_and_notes_of_programs_are_not(mine):
+    for name in ("IMG_1.MOV", "2.mp4", "IMG_1.AAE"):
+        (mine / "person 0" / name).touch()
+    found = skipped(f"folder:{mine}")
+    assert set(found) == {"person 0/IMG_1.MOV", "person 0/2.mp4"}
+    assert all(why.startswith("a video") for why in found.values())
 
 
 def test_what_cannot_be_looked_into_is_said(mine, monkeypatch):

@@ -18,6 +18,10 @@ LAYOUT = """\
       ..."""
 
 _NO_PHOTOS = {"thumbs.db", "desktop.ini"}  # what systems put beside photos
+_NOTES = {".aae", ".xmp"}  # what programs note of a photo beside it
+
+_VIDEOS = {".3gp", ".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".webm", ".wmv"}
+_VIDEO = "a video, and only photos are read: of a Live Photo the picture beside it is enough"
 
 _ENDING = (
     "its ending is not that of a picture that can be read: if it is a photo, save it as JPEG or PNG"
@@ -111,7 +115,9 @@ def _find(
             elif parts.suffix.lower() in SUFFIXES:
                 is_front = prepared.alike(parts.stem).casefold() == "front"
                 photos.append(prepared.Photo(file.path, name, crop=crop, is_front=is_front))
-            elif parts.name.casefold() not in _NO_PHOTOS:
+            elif parts.suffix.lower() in _VIDEOS:
+                skipped.append((file.path, _VIDEO))
+            elif parts.name.casefold() not in _NO_PHOTOS and parts.suffix.lower() not in _NOTES:
                 skipped.append((file.path, _ENDING))
         if len(photos) == before:
             skipped.append((f"{name}/", "no photo in it can be read, so the person is left out"))

@@ -120,9 +120,9 @@ plots.snapshots(split.test, [drawn[epoch] for epoch in some], some)
 # %% [markdown]
 # ## What we learned
 #
-# No GPU is needed: the first cell names the device, and the log has the speed. With the default
-# parameters the loss falls, quickly at first and then slowly. Whether it is a good loss, no loss
-# can tell by itself.
+# No GPU is needed. The device stands at the top, with what to do for a GPU where none was found, and
+# the log has the speed. With the default parameters the loss falls, quickly at first and then
+# slowly. Whether it is a good loss, no loss can tell by itself.
 #
 # Next: [Results](04_results.ipynb).
 

@@ -295,7 +295,10 @@ def photo(name: str, whole: np.ndarray) -> Photo:
 
 
 def read_photo(name: str, content: bytes) -> Photo:
-    """Read a photo of any format, and find its face. ValueError says why it cannot be read."""
+    """Read a photo of any format, and find its face.
+
+    ValueError says why it cannot be read, OSError what is missing to find faces.
+    """
     with warnings.catch_warnings():  # Pillow warns of what becomes an error here
         warnings.simplefilter("ignore")
         whole = images.read_whole(content, PREVIEW)

@@ -303,6 +303,20 @@ def test_what_is_no_photo_is_said_above_an_empty_place(finished, sets, orl):
     assert not hidden(explorer) & FACES_OF_A_PHOTO and explorer.problem.value == ""
 
 
+def test_without_the_weights_of_the_detector_the_line_says_what_to_do(
+    finished, sets, orl, monkeypatch
+):
+    explorer = widgets.photo(finished, sets, orl.images[0])
+
+    def gone(grey: np.ndarray) -> None:
+        raise OSError("the weights are missing, install them anew")
+
+    monkeypatch.setattr(explored.detector, "find_all", gone)
+    upload(explorer, "me.png", encoded(orl.images[1]))
+    button = explorer.controls["upload"]
+    assert button.wrong and "me.png: the weights are missing, install them" in button.said
+
+
 def test_the_line_of_the_photo_stands_right_above_its_faces(finished, sets, orl):
     """Only what went wrong with a run can come between."""
     explorer = widgets.photo(finished, sets, orl.images[0])

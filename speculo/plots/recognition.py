@@ -140,8 +140,9 @@ def face_pairs(
         (n, n): the distances.
     """
     columns = max(len(each) for each in pairs.values())
+    high = 1.4 if columns > 3 else 1.6  # where faces are larger, room for what stands below them
     drawn, axes = style.figure(
-        max(1.75 * columns, 4.5), 1.6 * len(pairs), rows=len(pairs), columns=columns, squeeze=False
+        max(1.75 * columns, 4.5), high * len(pairs), rows=len(pairs), columns=columns, squeeze=False
     )
     for row, (title, positions) in zip(axes, pairs.items(), strict=True):
         for axis, (one, other) in zip(row, positions, strict=False):

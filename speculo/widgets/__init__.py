@@ -248,7 +248,7 @@ def photo(runs: Sequence[Run], sets: dict[str, Split], sample: np.ndarray) -> Ex
         nonlocal photo
         try:
             photo = explored.read_photo(name, content)
-        except ValueError as error:
+        except (ValueError, OSError) as error:
             refuse(name, str(error))
             return
         crop.value = "auto"

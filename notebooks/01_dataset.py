@@ -83,19 +83,12 @@ plots.photos_per_person(faces)
 # predictor of one constant grey gets wrong.
 
 # %% [markdown]
-# What could not be used is listed here, with the reason.
+# What could not be used is listed here, with the reason. So is a photo in which several faces were
+# found: it is used, but the largest face need not be the one that you mean.
 
 # %%
-skipped = pd.DataFrame(faces.skipped, columns=["file", "why it was skipped"])
-skipped if len(skipped) else "Nothing was skipped."
-
-# %% [markdown]
-# A photo in which more than one face was found is used, but look at it: the largest face need not
-# be the one that you mean.
-
-# %%
-remarks = pd.DataFrame(faces.remarks, columns=["file", "what to look at"])
-remarks if len(remarks) else "There is nothing to look at."
+noted = pd.DataFrame([*faces.skipped, *faces.remarks], columns=["file", "what is to be said of it"])
+noted if len(noted) else "Nothing was skipped."
 
 # %% [markdown]
 # ## How the heads are turned

@@ -11,7 +11,7 @@ from speculo.faces import FaceSet
 LAYOUT = """\
   my_faces/
     anna/        a folder for each person: its name is the person's
-      1.jpg      photos of any name, in any format that Pillow reads
+      1.jpg      photos of any name: JPEG, HEIC, PNG, ...
       2.png
       front.jpg  optional: the photo that you choose as the front
     ben/

@@ -53,8 +53,8 @@ speculo.chapter.table(
 # %% [markdown]
 # ## Who, how many, how bright
 #
-# An image is 32 by 32 bytes, one for each pixel. ORL's photos of 92 by 112 pixels are shrunk to
-# this square, so its faces are a little wider than they should be.
+# An image is 32 by 32 bytes, one for each pixel. A photo that is taken whole is shrunk to this
+# square, whatever its shape: ORL's have 92 by 112 pixels, so its faces look a little wide.
 
 # %%
 counts = np.bincount(faces.person)
@@ -88,7 +88,7 @@ plots.photos_per_person(faces)
 
 # %%
 noted = pd.DataFrame([*faces.skipped, *faces.remarks], columns=["file", "what is to be said of it"])
-noted if len(noted) else "Nothing was skipped."
+speculo.chapter.table(noted) if len(noted) else "Nothing was skipped."
 
 # %% [markdown]
 # ## How the heads are turned
@@ -96,10 +96,11 @@ noted if len(noted) else "Nothing was skipped."
 # Yaw turns the head left and right, pitch nods it, roll tilts it. Not every dataset says how.
 
 # %%
-plots.poses(faces) if np.isfinite(faces.pose).any() else "No pose is known here."
+posed = np.isfinite(faces.pose).any()
+plots.poses(faces) if posed else print("No pose is known here: figures 1.2 and 1.3 are left out.")
 
 # %%
-plots.by_yaw(faces) if np.isfinite(faces.pose).any() else "No pose is known here."
+plots.by_yaw(faces) if posed else None
 
 # %% [markdown]
 # **Figures 1.2 and 1.3**, where poses are known: how many photos there are of each angle, and some

@@ -9,7 +9,7 @@
 # %% [markdown]
 # # What went wrong
 #
-# In this notebook we find out why v8 drew the same white blob for everybody: nine suspects, an
+# In this notebook we find out why v8 drew the same grey blob for everybody: nine suspects, an
 # experiment each.
 #
 # The suspects were read in the code that published v8. Each experiment changes one thing and ends

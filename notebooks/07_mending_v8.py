@@ -245,11 +245,13 @@ figure
 # stays near the photo.
 
 # %%
-plots.drawings(split.test, {"prediction": drawn[config.name]}, 20, title=trained.best_title)
+every = {"prediction": drawn[config.name]}
+more = len(split.test) > 8
+plots.drawings(split.test, every, 20, title=trained.best_title) if more else print("No more photos")
 
 # %% [markdown]
-# **Figure 7.4.** More photos of the same people. What the model draws is smooth: what it cannot
-# know, it averages.
+# **Figure 7.4.** More photos of the same people, where there are more than eight. What the model
+# draws is smooth: what it cannot know, it averages.
 
 # %%
 targets = split.test.batch()[1]

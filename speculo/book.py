@@ -299,14 +299,15 @@ def html() -> None:
 
 
 def lab() -> None:
-    """Open JupyterLab at the first chapter. It takes the place of this process.
-
-    Started by root, in a container for instance, JupyterLab wants to be told that this is meant.
-    """
-    root = hasattr(os, "geteuid") and os.geteuid() == 0
-    command = [sys.executable, "-m", "jupyterlab", *["--allow-root"] * root]
-    command += [str(chapters()[0].notebook)]
-    os.execv(sys.executable, command)
+    """Open JupyterLab at the first chapter, on the whole project, in the place of this process."""
+    # Started by root, as in a container, it wants to be told that this is meant.
+    root = ["--allow-root"] * (hasattr(os, "geteuid") and os.geteuid() == 0)
+    first = quote(chapters()[0].notebook.relative_to(NOTEBOOKS.parent).as_posix())
+    options = [
+        f"--ServerApp.root_dir={NOTEBOOKS.parent}",
+        f"--LabApp.default_url=/lab/tree/{first}",
+    ]
+    os.execv(sys.executable, [sys.executable, "-m", "jupyterlab", *root, *options])
 
 
 PAGE = """

@@ -6,6 +6,9 @@ A chapter begins with ``speculo.chapter.begin()``, below the cell of parameters.
 import ast
 import difflib
 import traceback
+import warnings
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 
@@ -24,8 +27,8 @@ def begin() -> None:
     """Refuse parameters that the chapter does not have, and set how its kernel shows things.
 
     From here on an error that Speculo raises for the reader is its message and
-    the line of the cell; any other error keeps its whole traceback. What stands
-    in a table between dollar signs is text and no formula.
+    the line of the cell; any other error keeps its whole traceback. What it warns
+    of is a line of text. What stands in a table between dollar signs is text and no formula.
 
     Raises
     ------
@@ -37,7 +40,16 @@ def begin() -> None:
     shell = get_ipython()
     if shell is not None:  # a chapter can be run as a plain script too
         shell.set_custom_exc((Exception,), _show)
+        warnings.showwarning = partial(_tell, warnings.showwarning)
         _check(shell.user_ns.get("In", []))
+
+
+def _tell(otherwise: Callable, message: Warning, category: type[Warning], *where: object) -> None:
+    """Print a warning that is meant for the reader. Others are of programs, and stay what they are."""
+    if category is UserWarning:
+        print(f"Note: {message}")
+    else:
+        otherwise(message, category, *where)
 
 
 def table(frame: pd.DataFrame, formats: dict | str | None = None, **options) -> Styler:

@@ -195,11 +195,6 @@ def chance(predictor: Predictor, split: Split, metric: str) -> Fitted | None:
     faces, asked = split.test.faces, np.unique(split.test.input)
     if fitted := _fitted(predictor, faces, asked, metric, lambda: inputs(predictor, split)):
         return fitted
-    return chance_of_others(predictor, metric)
-
-
-def chance_of_others(predictor: Predictor, metric: str) -> Fitted | None:
-    """Fit it to people of ORL, the last that the run was not trained on; None if these are few."""
     others, index = _others(predictor)
     return _fitted(predictor, others, index, metric, lambda: _prints_of_others(predictor))
 

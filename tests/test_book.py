@@ -3,7 +3,7 @@ import re
 import nbformat
 import pytest
 
-from speculo import book
+from speculo import book, chapter
 
 SCRIPT = """# ---
 # jupyter:
@@ -106,7 +106,15 @@ def test_root_starts_jupyterlab_by_the_same_command(user, said, chapters, monkey
         monkeypatch.setattr(book.os, "geteuid", lambda: user)
     book.lab()
     assert ("--allow-root" in started) == said
-    assert started[1:3] == ["-m", "jupyterlab"] and started[-1] == str(chapters[0].notebook)
+    assert started[1:3] == ["-m", "jupyterlab"]
+    assert started[-1] == f"--LabApp.default_url=/lab/tree/notebooks/{chapters[0].notebook.name}"
+    assert f"--ServerApp.root_dir={book.NOTEBOOKS.parent}" in started  # build/ lies in it
+
+
+def test_a_warning_for_the_reader_is_a_line_of_text_and_others_stay_what_they_are(capsys):
+    for kind in (UserWarning, DeprecationWarning):
+        chapter._tell(lambda *_: print("elsewhere"), kind("2 skipped"), kind, "file", 1)
+    assert capsys.readouterr().out == "Note: 2 skipped\nelsewhere\n"
 
 
 def test_pages_of_a_book_that_was_not_run_say_what_to_do(chapters):

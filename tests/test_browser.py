@@ -129,7 +129,7 @@ def server(notebooks, small_home, tmp_path_factory) -> Iterator[tuple[str, str]]
         *(sys.executable, "-m", "jupyter", "lab", "--no-browser", "--allow-root"),
         f"--ServerApp.port={port}",
         "--ServerApp.port_retries=0",
-        f"--ServerApp.root_dir={notebooks}",
+        f"--ServerApp.root_dir={notebooks.parent}",
         f"--IdentityProvider.token={token}",
     ]
     log = private / "server.log"
@@ -184,7 +184,7 @@ def no_error(request) -> Iterator[None]:
 
 
 def open_chapter(lab: Window, server: tuple[str, str], name: str) -> None:
-    lab.page.goto(f"{server[0]}/lab/tree/{name}.ipynb")
+    lab.page.goto(f"{server[0]}/lab/tree/notebooks/{name}.ipynb")
     panel = lab.page.locator(".jp-NotebookPanel:not(.lm-mod-hidden)")
     panel.locator(".jp-Cell").first.wait_for()
     tab = lab.page.locator(".lm-TabBar-tab.lm-mod-current", has_text=f"{name}.ipynb")

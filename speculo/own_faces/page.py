@@ -25,24 +25,20 @@ def verdict(looked: Looked) -> str:
         return "There is one person only: nobody to be taken for."
     if not looked.searched:
         return "Nobody has two photos, so it cannot be tried. Add a second photo of each person."
-    model, pixels = looked.by_model, looked.by_pixels
-    share = model.found / looked.searched
+    found, by_pixels = looked.by_model.found, looked.by_pixels.found
     words = {1: "Yes", 0.9: "Nearly always", 0.7: "Mostly", 0.4: "Often not", 0: "Hardly ever"}
-    said = next(word for least, word in words.items() if share >= least)
+    said = next(word for least, word in words.items() if found / looked.searched >= least)
+    if any(len(each.photos) == 1 for each in looked.people):
+        said += ", for people with two photos or more"
     said += (
-        f". For each of {looked.searched} photos we looked for the most similar one among all the "
-        f"others: {model.found} times it shows the same person. "
+        f". For each of {looked.searched} photos we looked for the most similar one among "
+        f"all the others: {found} times it shows the same person. "
     )
-    if pixels.found < model.found:
-        said += f"Comparing the photos dot by dot finds {pixels.found}"
+    if by_pixels < found:
+        said += f"Simply comparing the photos dot by dot finds {by_pixels}"
     else:
-        said += f"But comparing the photos dot by dot does no worse, with {pixels.found}"
-    said += f", and a blind choice would find {looked.by_luck:.0f}."
-    if np.isfinite(model.wrong):
-        said += (
-            f" Asked of any two photos whether they show one person, the model is wrong in "
-            f"{model.wrong:.0%} of the cases, and comparing dots in {pixels.wrong:.0%}."
-        )
+        said += f"But that was easy: simply comparing the photos dot by dot finds {by_pixels} too"
+    said += f", and guessing {looked.by_luck:.0f}."
     return said if looked.searched >= ENOUGH else f"{said} So few photos do not say much."
 
 

@@ -75,10 +75,7 @@ def said(notebook: nbformat.NotebookNode) -> str:
 
 
 def test_any_dataset_is_trained_on_and_judged(datasets, home):
-    for name in (
-        *("03_training", "04_results"),
-        *("05_what_went_wrong", "06_what_the_notes_said"),
-    ):
+    for name in ("03_training", "04_results", "05_what_went_wrong"):
         run(name, home, dataset=datasets["head-pose"])
     assert (home / "runs" / "v8-head-pose" / "README.md").is_file()
 
@@ -153,7 +150,8 @@ def test_the_same_chapters_train_on_another_backend(backend, home, monkeypatch):
     pytest.importorskip(backend, reason=f"{backend} is not installed")
     monkeypatch.setenv("KERAS_BACKEND", backend)
     for name in ("03_training", "04_results"):
-        parameters = SMALL[name]["parameters"] | {"people": 3, "run": f"small-{backend}"}
+        narrow = {"architecture": "v8-16th", "people": 3, "run": f"small-{backend}"}
+        parameters = SMALL[name]["parameters"] | narrow
         if "epochs" in parameters:
             parameters["epochs"] = 1
         path = home / "build" / f"{name}-{backend}.ipynb"

@@ -195,7 +195,7 @@ def chance(predictor: Predictor, split: Split, metric: str) -> Fitted | None:
     faces, asked = split.test.faces, np.unique(split.test.input)
     if fitted := _fitted(predictor, faces, asked, metric, lambda: inputs(predictor, split)):
         return fitted
-    others, index = _others(predictor)
+    others, index = strangers(predictor)
     return _fitted(predictor, others, index, metric, lambda: _prints_of_others(predictor))
 
 
@@ -216,8 +216,8 @@ def _fitted(
     return Fitted(rule, people, faces.name)
 
 
-def _others(predictor: Predictor) -> tuple[FaceSet, np.ndarray]:
-    """ORL, and the photos in it of the last people whom a run was not trained on."""
+def strangers(predictor: Predictor) -> tuple[FaceSet, np.ndarray]:
+    """ORL, and the indices of the photos in it of the last people whom a run was not trained on."""
     faces = _orl(predictor.size)
     known = predictor.run.trained_on(faces.name)
     names = [name for name in faces.names if name not in known][-MOST_OTHERS:]
@@ -231,7 +231,7 @@ def _orl(size: int) -> FaceSet:
 
 @lru_cache(maxsize=16)
 def _prints_of_others(predictor: Predictor) -> tuple[np.ndarray, np.ndarray]:
-    faces, index = _others(predictor)
+    faces, index = strangers(predictor)
     return predictor.fingerprints(faces.images[index]), index
 
 

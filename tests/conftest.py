@@ -1,5 +1,6 @@
 """What the tests share: a home of their own, the ORL faces, and a model small enough to train."""
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,6 +17,14 @@ from speculo.runs import Run
 from speculo.sources import heads
 
 ROOT = Path(__file__).resolve().parent.parent
+
+SCREENSHOTS = ROOT / "build" / "screenshots"
+"""Where the tests in a browser keep what they saw."""
+
+CHROMIUM = next(
+    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
+)
+"""The browser of this machine, if it has one."""
 
 LONG = (
     "test_training.py",

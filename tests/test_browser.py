@@ -26,7 +26,7 @@ import jupytext
 import nbformat
 import numpy as np
 import pytest
-from conftest import ROOT
+from conftest import CHROMIUM, ROOT, SCREENSHOTS
 from PIL import Image
 
 import speculo
@@ -35,12 +35,8 @@ from speculo.model import Config
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 
-CHROMIUM = next(
-    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
-)
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed")
 
-SCREENSHOTS = ROOT / "build" / "screenshots"
 CHAPTERS = [chapter.name for chapter in book.chapters()]
 EXPLORER = "09_explorer"
 SMALL = {"people = None": "people = 6", "heads_people = 100": "heads_people = 8"}

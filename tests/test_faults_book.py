@@ -24,7 +24,7 @@ import papermill
 import pytest
 import trees
 from bs4 import BeautifulSoup
-from conftest import ROOT
+from conftest import CHROMIUM, ROOT
 
 import speculo
 from speculo import book, card, chapter, pairs, runs, training
@@ -219,12 +219,11 @@ def test_pages_show_names_as_text(pages):
 
 def test_no_name_runs_script_in_a_browser(pages):
     playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    chromium = shutil.which("chromium") or shutil.which("google-chrome")
-    if not chromium:
+    if CHROMIUM is None:
         pytest.skip("no Chromium is installed")
     path = pages / "00_one.html"
     with playwright.sync_playwright() as started:
-        browser = started.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        browser = started.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         page = browser.new_page()
         problems = []
         page.on("console", lambda message: problems.append(message.text))

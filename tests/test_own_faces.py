@@ -1,15 +1,15 @@
 """A reader's own photos: what is said of them, and the page on which it stands."""
 
 import re
-import shutil
 import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pillow_heif
 import pytest
-from conftest import ROOT
+from conftest import CHROMIUM, ROOT, SCREENSHOTS
 from PIL import Image
 
 import speculo
@@ -18,9 +18,6 @@ from speculo import files, fingerprints, own_faces, pairs, predictor, runs, sour
 from speculo.own_faces import __main__ as command
 from speculo.own_faces import page
 from speculo.sources import heads
-
-CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
-SCREENSHOTS = ROOT / "build" / "screenshots"
 
 
 def snapshot(*people: int, yaw: float = 0.0, size: int = 240) -> Image.Image:
@@ -36,7 +33,6 @@ def snapshot(*people: int, yaw: float = 0.0, size: int = 240) -> Image.Image:
 @pytest.fixture(scope="session")
 def phone(tmp_path_factory) -> Path:
     """A folder as it comes from a phone."""
-    pillow_heif = pytest.importorskip("pillow_heif", reason="nothing can write HEIC")
     root = tmp_path_factory.mktemp("phone") / "my <b>phone"
     people = {"Zoë <i>": 0, "ben": 3, "carl": 5}
     for name, person in people.items():

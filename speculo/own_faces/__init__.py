@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from speculo import fingerprints, mistakes, pairs, predictor, recognition, recognizer, runs, sources
+from speculo import fingerprints, mistakes, pairs, predictor, recognition, recognizer, runs
 from speculo.faces import FaceSet
 
 MOST_PEOPLE, MOST_PHOTOS = 200, 3000
@@ -154,10 +154,8 @@ def _limits(opened: predictor.Predictor) -> tuple[float, float]:
 
     The model has not learned from these. At a limit both kinds of error are equally frequent.
     """
-    faces = sources.load("orl")
-    strangers = np.flatnonzero(np.isin(faces.names, mistakes.unseen(faces)))
-    asked = np.isin(faces.person, strangers)
-    images, person = faces.images[asked], faces.person[asked]
+    faces, index = predictor.strangers(opened)
+    images, person = faces.images[index], faces.person[index]
     kinds = opened.fingerprints(images), fingerprints.pixels(images)
     pairs_of = (recognition.verification(recognition.Cosine(each), person) for each in kinds)
     return tuple(1 - each.eer_threshold() for each in pairs_of)

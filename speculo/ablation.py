@@ -13,16 +13,27 @@ import io
 import tempfile
 import time
 from dataclasses import asdict, replace
-from functools import lru_cache
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 import pandas as pd
 
 import speculo
-from speculo import augmentation, checks, faces, files, model, pairs, runs, training
+from speculo import (
+    augmentation,
+    checks,
+    cluster,
+    faces,
+    files,
+    model,
+    pairs,
+    runs,
+    training,
+    trials,
+)
 from speculo.augmentation import Recipe
-from speculo.backend import keras
 from speculo.model import Config
 from speculo.pairs import Split
 
@@ -143,38 +154,36 @@ def begun(config: Config, people: int, folder: Path) -> runs.Run:
     return training.train(config, on_heads(people), run, precision="float32", **options)
 
 
+def first_weights(config: Config, people: int, folder: Path | None) -> dict[str, np.ndarray]:
+    """Weights that `begun` has trained, kept in a folder or in none."""
+    with tempfile.TemporaryDirectory() as place, contextlib.redirect_stdout(io.StringIO()):
+        return runs.get_weights(begun(config, people, folder or Path(place)).model())
+
+
 def trial(
-    variant: Variant, split: Split, *, epochs: int, seed: int, folder: Path | None = None
+    variant: Variant,
+    split: Split,
+    first: dict[str, np.ndarray] | None = None,
+    *,
+    epochs: int,
+    seed: int,
 ) -> tuple[float, float]:
     """Train once in float32, and give the test loss and the train loss of the last epoch.
 
-    It is the last epoch, not the best one: the test people choose nothing. What is trained
-    on drawn people first is kept in `folder`, for the next trial that begins so. The rest
-    is done in memory, and ends as ``training.train`` does.
+    It is the last epoch, not the best one: the test people choose nothing. All is done in
+    memory, and ends as ``training.train`` does. `first` is what `begun` has trained, where the
+    variant begins from drawn heads.
     """
-    config, recipe, heads = variant
-    first = None
-    if heads:
-        with tempfile.TemporaryDirectory() as place, contextlib.redirect_stdout(io.StringIO()):
-            first = runs.get_weights(begun(config, heads, folder or Path(place)).model())
-    network = _network(config, recipe.average)
-    network.set_weights(model.build(config, seed=seed).get_weights())
-    for variable in network.optimizer.variables:
-        variable.assign(keras.ops.zeros_like(variable))
-    training.begin(network, config, split.train, first)
-    plan = training.Plan(recipe, epochs, BATCH, seed)
-    for epoch in range(epochs):
-        loss = training.train_epoch(network, config, split.train, plan, epoch)
+    plan = training.Plan(variant.recipe, epochs, BATCH, seed)
+    network, loss = trials.train(variant.config, split, plan, first)
     with training.averaged(network):
         return training.validate(network, split.test, BATCH), loss
 
 
-@lru_cache(maxsize=32)
-def _network(config: Config, average: float) -> keras.Model:
-    """Build a network once: of a trial, compiling its first step takes as long as all others."""
-    network = model.build(config)
-    training.prepare(network, replace(augmentation.PUBLISHED, average=average))
-    return network
+def _timed(*trial_of: object, epochs: int, seed: int) -> tuple[float, float, float]:
+    """A trial, and the seconds that it took."""
+    begin = time.perf_counter()
+    return *trial(*trial_of, epochs=epochs, seed=seed), time.perf_counter() - begin
 
 
 def record(
@@ -187,7 +196,10 @@ def record(
     seed: int,
     folder: Path | None = None,
 ) -> pd.DataFrame:
-    """Add trials to a table in a file, those that it does not have; `folder` is that of `trial`.
+    """Add trials to a table in a file, those that it does not have.
+
+    What is trained on drawn people first is kept in `folder`, for the next time. Trainings go to
+    a cluster where there is one, see `cluster.each`; `folder` is then one of the workers'.
 
     Returns
     -------
@@ -196,26 +208,32 @@ def record(
     """
     table = pd.read_csv(path) if path.is_file() else pd.DataFrame(columns=COLUMNS)
     done = set(table[COLUMNS[:6]].itertuples(index=False, name=None))
-    for held_out, split in splits.items():  # the outer loop: folds become complete one by one
-        for (kind, change), variant in variants.items():
-            key = (kind, change, divisor, epochs, held_out, seed)
-            if key in done:
-                continue
-            begin = time.perf_counter()
-            narrow = variant._replace(config=model.narrowed(variant.config, divisor))
-            mse, loss = trial(narrow, split, epochs=epochs, seed=seed, folder=folder)
-            table = pd.DataFrame(
-                [
-                    *table.to_dict("records"),
-                    dict(zip(COLUMNS, (*key, round(mse, 6), round(loss, 6)), strict=True)),
-                ]
-            )
-            files.write_text(path, table.to_csv(index=False))
-            print(
-                f"{kind:8} {change:32} {held_out:9} seed {seed}  MSE {mse:.4f}  "
-                f"{time.perf_counter() - begin:.0f} s",
-                flush=True,
-            )
+    todo = [
+        (
+            (kind, change, divisor, epochs, held_out, seed),
+            variant._replace(config=model.narrowed(variant.config, divisor)),
+            split,
+        )
+        for held_out, split in splits.items()  # the outer loop: folds become complete one by one
+        for (kind, change), variant in variants.items()
+    ]
+    todo = [each for each in todo if each[0] not in done]
+    starts = list(dict.fromkeys((each.config, each.heads) for _, each, _ in todo if each.heads))
+    begun_on = [(*start, folder) for start in starts]
+    first = dict(zip(starts, cluster.each(first_weights, begun_on, here="in turn"), strict=True))
+    pieces = [
+        (variant, split, first.get((variant.config, variant.heads))) for _, variant, split in todo
+    ]
+    found = cluster.each(partial(_timed, epochs=epochs, seed=seed), pieces, here="in turn")
+    for (key, _, _), (mse, loss, seconds) in zip(todo, found, strict=True):
+        row = dict(zip(COLUMNS, (*key, round(mse, 6), round(loss, 6)), strict=True))
+        table = pd.DataFrame([*table.to_dict("records"), row])
+        files.write_text(path, table.to_csv(index=False))
+        kind, change, *_, held_out, _ = key
+        print(
+            f"{kind:8} {change:32} {held_out:9} seed {seed}  MSE {mse:.4f}  {seconds:.0f} s",
+            flush=True,
+        )
     return table
 
 

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from speculo import augmentation, checks, evaluation, model, training
+from speculo import augmentation, checks, cluster, evaluation, model, training, trials
 from speculo.backend import keras
 from speculo.faces import FaceSet, angle_from_front
 from speculo.pairs import Pairs, Split, as_input, fronts
@@ -104,25 +104,20 @@ def trained(
     checks.whole_number("batch_size", batch_size)
     if not len(seeds):
         raise checks.wrong("seeds", seeds, "one or more")
-    # One network for all seeds, as compiling it takes longer than some of the trainings.
-    network = model.build(config)
-    network.optimizer.build(network.trainable_variables)
-    fresh = [keras.ops.convert_to_numpy(each) for each in network.optimizer.variables]
+    plans = [training.Plan(augmentation.PUBLISHED, epochs, batch_size, seed) for seed in seeds]
+    pieces = [(config, split, plan) for plan in plans]
     drawn = []
     begin = time.perf_counter()
-    with Progress(unit="epoch") as progress:
-        for place, seed in enumerate(seeds):
-            network.set_weights(model.build(config, seed=seed).get_weights())
-            for variable, value in zip(network.optimizer.variables, fresh, strict=True):
-                variable.assign(value)
-            plan = training.Plan(augmentation.PUBLISHED, epochs, batch_size, seed)
-            for epoch in range(epochs):
-                training.train_epoch(network, config, split.train, plan, epoch)
-                done = place * epochs + epoch + 1
-                spent = time.perf_counter() - begin
-                progress.update(done, len(seeds) * epochs, spent, f"Seed {seed}")
-            drawn.append(model.forward(network, split.test.batch()[0]))
+    with Progress(unit="training") as progress:
+        for each in cluster.each(_drawings, pieces, here="in turn"):
+            drawn.append(each)
+            progress.update(len(drawn), len(pieces), time.perf_counter() - begin, config.name)
     return np.stack(drawn)
+
+
+def _drawings(config: model.Config, split: Split, plan: training.Plan) -> np.ndarray:
+    """Train once, and draw the test pairs."""
+    return model.forward(trials.train(config, split, plan)[0], split.test.batch()[0])
 
 
 def some(pairs: Pairs, most: int) -> Pairs:

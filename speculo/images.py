@@ -7,14 +7,13 @@ import threading
 import time
 import warnings
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager, nullcontext, suppress
+from contextlib import ExitStack, closing, contextmanager, nullcontext, suppress
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from speculo import cpu, detector, files
+from speculo import cluster, detector, files
 from speculo.progress import Progress
 
 Crop = None | float | str | tuple[float, float, float, float]
@@ -196,34 +195,41 @@ def read_all(
         not be read, whose image is undefined; and by position how many faces
         were found in each photo that has more than one.
     """
-    # One byte a pixel is all that is held: threads write straight into their rows.
-    # Threads do as well as processes here, as Pillow and OpenCV work outside Python's lock.
     images = np.empty((len(paths), size, size), dtype=np.uint8)
     failed, several = {}, {}
+    begin, done = time.perf_counter(), 0
+    pieces = [
+        (root, paths[start : start + _CHUNK], size, crops[start : start + _CHUNK])
+        for start in range(0, len(paths), _CHUNK)
+    ]
+    # Threads do as well as processes here, as Pillow and OpenCV work outside Python's lock.
+    read = cluster.each(_read_some, pieces, here="threads")
+    with warnings.catch_warnings(), closing(read), Progress(unit="img") as progress:
+        warnings.simplefilter("ignore")  # for the threads too, which share the filters
+        for some, bad, crowded in read:
+            images[done : done + len(some)] = some
+            failed |= {done + row: why for row, why in bad.items()}
+            several |= {done + row: faces for row, faces in crowded.items()}
+            done += len(some)
+            progress.update(done, len(paths), time.perf_counter() - begin, "Reading photos")
+    return images, failed, several
 
-    def read_chunk(start: int) -> int:
-        rows = range(start, min(start + _CHUNK, len(paths)))
-        for row in rows:
-            try:
-                with _reasons():
-                    path = os.path.join(root, paths[row])
-                    images[row], faces = _read(path, size, crops[row])
-                if faces > 1:
-                    several[row] = faces
-            except (ValueError, NoFace) as error:
-                failed[row] = type(error)(str(error))  # a new one: the old holds the image
-        return rows.stop
 
-    begin = time.perf_counter()
-    pool = ThreadPoolExecutor(cpu.cores())
-    # Pillow warns of odd metadata, photo by photo. What matters becomes an error in `read`.
-    with warnings.catch_warnings(), Progress(unit="img") as progress:
-        warnings.simplefilter("ignore")
+def _read_some(
+    root: Path, paths: Sequence[str], size: int, crops: Sequence[Crop]
+) -> tuple[np.ndarray, dict[int, ValueError | NoFace], dict[int, int]]:
+    """Read a few photos: what `read_all` returns, of these."""
+    images = np.empty((len(paths), size, size), dtype=np.uint8)
+    failed, several = {}, {}
+    for row, (path, crop) in enumerate(zip(paths, crops, strict=True)):
         try:
-            for done in pool.map(read_chunk, range(0, len(paths), _CHUNK)):
-                progress.update(done, len(paths), time.perf_counter() - begin, "Reading photos")
-        finally:
-            pool.shutdown(cancel_futures=True)
+            # Pillow warns of odd metadata, photo by photo. What matters becomes an error.
+            with _reasons():
+                images[row], faces = _read(os.path.join(root, path), size, crop)
+            if faces > 1:
+                several[row] = faces
+        except (ValueError, NoFace) as error:
+            failed[row] = type(error)(str(error))  # a new one: the old holds the image
     return images, failed, several
 
 

@@ -1,8 +1,10 @@
 """Speculo-v8 and its relatives: what the model card says, built in Keras."""
 
+import random
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
@@ -195,7 +197,7 @@ def build(
         A Keras dtype policy: ``"float32"``, ``"mixed_bfloat16"`` or
         ``"mixed_float16"``. Weights and output are float32 in each.
     seed : int, optional
-        Of the first weights. It sets the global seeds of Python, NumPy and Keras.
+        Of the first weights, and of nothing else: the global random numbers stay as they are.
 
     Returns
     -------
@@ -204,11 +206,11 @@ def build(
         shape. Layer names are the card's.
     """
     if seed is not None:
-        keras.utils.set_random_seed(checks.seed("seed", seed))
+        checks.seed("seed", seed)
     if isinstance(config, Recognizer):
         network = recognizer.network(config, precision, seed or 0)
     else:
-        network = _autoencoder(config, precision)
+        network = _autoencoder(config, precision, seed)
     optimizer = keras.optimizers.get(
         {"class_name": config.optimizer, "config": {"learning_rate": config.learning_rate}}
     )
@@ -216,12 +218,11 @@ def build(
     return network
 
 
-def _autoencoder(config: Config, precision: str) -> keras.Model:
+def _autoencoder(config: Config, precision: str, seed: int | None) -> keras.Model:
     """Put encoder and decoder together."""
-    number = _numbers(config)
+    layer = _layers(config, precision, seed)
     inputs = keras.Input(config.input_shape, name="input")
-    latent = _encode(inputs, config, number, precision)
-    x = _decode(latent, config, number, precision)
+    x = _decode(_encode(inputs, config, layer), config, layer)
     if config.mean_face:
         x = PixelBias(name=MEAN_FACE, dtype="float32")(x)
     outputs = keras.layers.Activation("sigmoid", name="output", dtype="float32")(x)
@@ -230,52 +231,33 @@ def _autoencoder(config: Config, precision: str) -> keras.Model:
 
 
 def _encode(
-    x: keras.KerasTensor, config: Config, number: Callable[[str], str], precision: str
+    x: keras.KerasTensor, config: Config, layer: Callable[..., keras.Layer]
 ) -> keras.KerasTensor:
     """From a picture to its latent."""
-    layers, dtype = keras.layers, keras.dtype_policies.get(precision)
     for filters, halve in zip(config.filters, _halves(config), strict=True):
-        x = layers.Conv2D(
-            filters, KERNEL, padding="same", activation="relu", name=number("conv2d"), dtype=dtype
-        )(x)
+        x = layer("conv2d", filters, KERNEL, padding="same", activation="relu")(x)
         if halve:
-            x = layers.MaxPooling2D(2, padding="same", name=number("max_pooling2d"), dtype=dtype)(x)
-        x = layers.Dropout(config.dropout, name=number("dropout"), dtype=dtype)(x)
-    x = layers.Flatten(name=number("flatten"), dtype=dtype)(x)
-    x = layers.Dropout(config.latent_dropout, name=number("dropout"), dtype=dtype)(x)
-    return layers.Dense(config.latent_size, name="latent_space", dtype=dtype)(x)
+            x = layer("max_pooling2d", 2, padding="same")(x)
+        x = layer("dropout", config.dropout)(x)
+    x = layer("flatten")(x)
+    x = layer("dropout", config.latent_dropout)(x)
+    return layer("dense", config.latent_size, name="latent_space")(x)
 
 
 def _decode(
-    x: keras.KerasTensor, config: Config, number: Callable[[str], str], precision: str
+    x: keras.KerasTensor, config: Config, layer: Callable[..., keras.Layer]
 ) -> keras.KerasTensor:
     """From a latent to what the last sigmoid takes."""
-    layers, dtype = keras.layers, keras.dtype_policies.get(precision)
     bottleneck = _bottleneck(config)
-    x = layers.Dense(int(np.prod(bottleneck)), name=number("dense"), dtype=dtype)(x)
-    x = layers.Reshape(bottleneck, name=number("reshape"), dtype=dtype)(x)
+    x = layer("dense", int(np.prod(bottleneck)))(x)
+    x = layer("reshape", bottleneck)(x)
+    convolution = partial(layer, "conv2d_transpose", kernel_size=KERNEL, padding="same")
     for filters, double in zip(config.filters[::-1], _halves(config)[::-1], strict=True):
-        x = layers.Conv2DTranspose(
-            filters,
-            KERNEL,
-            strides=2 if double else 1,
-            padding="same",
-            activation="relu",
-            name=number("conv2d_transpose"),
-            dtype=dtype,
-        )(x)
-        x = layers.BatchNormalization(
-            momentum=config.momentum, name=number("batch_normalization"), dtype=dtype
-        )(x)
-        x = layers.Dropout(config.dropout, name=number("dropout"), dtype=dtype)(x)
-    return layers.Conv2DTranspose(
-        config.input_shape[-1],
-        KERNEL,
-        padding="same",
-        activation="relu" if config.output_relu else None,
-        name=number("conv2d_transpose"),
-        dtype=dtype,
-    )(x)
+        x = convolution(filters=filters, strides=2 if double else 1, activation="relu")(x)
+        x = layer("batch_normalization", momentum=config.momentum)(x)
+        x = layer("dropout", config.dropout)(x)
+    activation = "relu" if config.output_relu else None
+    return convolution(filters=config.input_shape[-1], activation=activation)(x)
 
 
 def start_at(model: keras.Model, face: np.ndarray) -> None:
@@ -400,24 +382,40 @@ def _bottleneck(config: Config) -> tuple[int, int, int]:
     return height, width, config.filters[-1]
 
 
-def _numbers(config: Config) -> Callable[[str], str]:
-    """Give out layer names as a Keras session does, counting on from the earlier models."""
+_KINDS = {
+    "conv2d": keras.layers.Conv2D,
+    "max_pooling2d": keras.layers.MaxPooling2D,
+    "dropout": keras.layers.Dropout,
+    "flatten": keras.layers.Flatten,
+    "dense": keras.layers.Dense,
+    "reshape": keras.layers.Reshape,
+    "conv2d_transpose": keras.layers.Conv2DTranspose,
+    "batch_normalization": keras.layers.BatchNormalization,
+}
+
+
+def _layers(config: Config, precision: str, seed: int | None) -> Callable[..., keras.Layer]:
+    """Make layers by their kind, with the names of the card and the first weights of a seed.
+
+    They are named as in a Keras session, counting on from the earlier models. Their seeds are
+    those that Keras would draw after ``keras.utils.set_random_seed``. It would take them from the
+    global generator, from which another thread may draw in between.
+    """
     depth = len(config.filters)
-    per_model = {
-        "conv2d": depth,
-        "max_pooling2d": depth,
-        "dropout": 2 * depth + 1,
-        "flatten": 1,
-        "dense": 1,
-        "reshape": 1,
-        "conv2d_transpose": depth + 1,
-        "batch_normalization": depth,
-    }
-    following = {kind: EARLIER_MODELS * count for kind, count in per_model.items()}
+    several = {"dropout": 2 * depth + 1, "flatten": 1, "dense": 1, "reshape": 1}
+    several["conv2d_transpose"] = depth + 1
+    following = {kind: EARLIER_MODELS * several.get(kind, depth) for kind in _KINDS}
+    dtype, rng = keras.dtype_policies.get(precision), random.Random(seed)
 
-    def number(kind: str) -> str:
-        name = f"{kind}_{following[kind]}"
-        following[kind] += 1
-        return name
+    def layer(kind: str, *sizes: object, name: str | None = None, **options: object) -> keras.Layer:
+        if kind in ("conv2d", "dense", "conv2d_transpose"):
+            first = keras.initializers.GlorotUniform(seed=rng.randint(1, 10**9))
+            options["kernel_initializer"] = first
+        elif kind == "dropout" and sizes[0]:  # one that drops nothing draws no seed
+            options["seed"] = rng.randint(1, 10**9)
+        if name is None:
+            name = f"{kind}_{following[kind]}"
+            following[kind] += 1
+        return _KINDS[kind](*sizes, **options, name=name, dtype=dtype)
 
-    return number
+    return layer

@@ -13,7 +13,7 @@ from scipy.spatial.distance import cdist
 from scipy.spatial.transform import Rotation
 
 import speculo
-from speculo import pairs
+from speculo import cpu, pairs
 from speculo.sources import heads
 from speculo.sources.heads import asset, draw, make_asset, person, raster
 
@@ -31,7 +31,7 @@ def fresh(tmp_path_factory, level="medium", **options):
 def levels(tmp_path_factory):
     """Ten people, who take two pieces of work, at every level."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(heads, "cores", lambda: 1)
+        patch.setattr(cpu, "cores", lambda: 1)
         return {
             level: fresh(tmp_path_factory, level, people=10, photos=4) for level in heads.LEVELS
         }
@@ -49,7 +49,7 @@ def drawn(levels):
 def test_the_number_of_processes_changes_nothing(
     processes, people_at_once, drawn, tmp_path_factory, monkeypatch
 ):
-    monkeypatch.setattr(heads, "cores", lambda: processes)
+    monkeypatch.setattr(cpu, "cores", lambda: processes)
     monkeypatch.setattr(heads, "_CHUNK", people_at_once)
     again = fresh(tmp_path_factory, people=10, photos=4)
     for name, array in drawn.arrays().items():
@@ -57,7 +57,7 @@ def test_the_number_of_processes_changes_nothing(
 
 
 def test_more_people_and_more_photos_change_nobody(drawn, tmp_path_factory, monkeypatch):
-    monkeypatch.setattr(heads, "cores", lambda: 1)
+    monkeypatch.setattr(cpu, "cores", lambda: 1)
     more = fresh(tmp_path_factory, people=11, photos=5)
     for field in ("images", "pose"):
         few, many = getattr(drawn, field), getattr(more, field)
@@ -148,7 +148,7 @@ def test_memory_is_bounded_while_many_are_drawn(monkeypatch):
     def snapshot(head, place, level, size):
         return np.full((size, size), head % 256, dtype=np.uint8), (place, 0.0, 0.0)
 
-    monkeypatch.setattr(heads, "cores", lambda: 1)
+    monkeypatch.setattr(cpu, "cores", lambda: 1)
     monkeypatch.setattr(heads, "snapshot", snapshot)
     monkeypatch.setattr(heads.person, "sample", lambda number, seed: number)
     monkeypatch.setattr(heads.draw, "prepare", lambda who: who)

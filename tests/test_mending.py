@@ -376,12 +376,14 @@ def test_a_trial_ends_as_a_training_does(few, tiny, recipe):
 def test_a_trial_that_begins_from_heads_keeps_them_for_the_next(few, mended, tmp_path, monkeypatch):
     monkeypatch.setattr(ablation, "HEADS_EPOCHS", 1)
     variant = ablation.Variant(mended, RECIPE, heads=4)
-    one = ablation.trial(variant, few, epochs=1, seed=0, folder=tmp_path / "heads")
+    first = ablation.first_weights(mended, 4, tmp_path / "heads")
+    one = ablation.trial(variant, few, first, epochs=1, seed=0)
     (run,) = [runs.Run(path) for path in (tmp_path / "heads").iterdir()]
     assert run.config == mended and run.recipe == augmentation.HEADS
     assert len(run.settings["train_people"]) == 3
     written = (run.path / "last.npz").stat().st_mtime_ns
-    assert ablation.trial(variant, few, epochs=1, seed=0, folder=tmp_path / "heads") == one
+    again = ablation.first_weights(mended, 4, tmp_path / "heads")
+    assert ablation.trial(variant, few, again, epochs=1, seed=0) == one
     assert (run.path / "last.npz").stat().st_mtime_ns == written
     same = train(mended, few, "same", RECIPE, epochs=1, start=run).history.iloc[-1]
     assert one == pytest.approx((same["val_loss"], same["loss"]))

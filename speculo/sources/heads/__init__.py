@@ -16,14 +16,13 @@ import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 
 import cv2
 import numpy as np
 
-from speculo import cache, checks, files
-from speculo.cpu import cores
+from speculo import cache, checks, cluster, files
 from speculo.faces import LARGEST, FaceSet
 from speculo.progress import Progress
 from speculo.sources.heads import asset, draw, person
@@ -292,21 +291,13 @@ def _write(folder: Path, size: int, people: int, photos: int, level: str, seed: 
 def _draw_all(
     people: int, size: int, photos: int, level: str, seed: int
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Draw people in other processes, a few at a time, and hand out their pictures and poses."""
-    from joblib import Parallel, delayed
-
-    starts = range(0, people, _CHUNK)
-    work = Parallel(
-        n_jobs=min(cores(), len(starts)),
-        return_as="generator",
-        initializer=_end_with,
-        initargs=(os.getpid(),),
-    )
+    """Draw people a few at a time, see `cluster.each`, and hand out their pictures and poses."""
+    pieces = [
+        (start, min(start + _CHUNK, people), size, photos, level, seed)
+        for start in range(0, people, _CHUNK)
+    ]
     try:
-        yield from work(
-            delayed(_draw_people)(start, min(start + _CHUNK, people), size, photos, level, seed)
-            for start in starts
-        )
+        yield from cluster.each(_draw_people, pieces, begin=partial(_end_with, os.getpid()))
     except BrokenProcessPool as error:
         raise RuntimeError(
             "A process that draws heads was ended from outside, most often because memory was short. "

@@ -1,0 +1,194 @@
+"""Work in independent pieces: on the cores of this machine, or on the workers of a Dask cluster.
+
+Heads are drawn, photos are read, and trainings are tried by `each`, which runs them by
+joblib. Where ``SPECULO_CLUSTER`` holds the address of a Dask scheduler, its workers do
+the pieces, and send the results back: only this process writes files. A block
+``joblib.parallel_config(backend="dask")`` around the call does the same.
+"""
+
+import importlib.metadata
+import os
+import platform
+from collections.abc import Callable, Generator, Sequence
+from concurrent.futures import CancelledError
+from contextlib import AbstractContextManager, nullcontext
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+import joblib
+
+from speculo import cpu
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+VARIABLE = "SPECULO_CLUSTER"
+"""The environment variable that names the scheduler, such as ``tcp://10.0.0.5:8786``."""
+
+PATIENCE = 10
+"""Seconds in which a scheduler has to answer, and to have its first worker."""
+
+PACKAGES = ("speculo", "numpy", "keras", "tensorflow", "opencv-python-headless", "pillow")
+"""What decides the bytes of a result: it must be the same on every worker."""
+
+HOW = {
+    "processes": {"prefer": "processes"},
+    "threads": {"prefer": "threads"},
+    "in turn": {"n_jobs": 1},
+}
+"""How pieces are done on this machine: what joblib is told."""
+
+
+def each(
+    work: Callable,
+    pieces: Sequence[tuple],
+    here: str = "processes",
+    begin: Callable[[], None] | None = None,
+) -> Generator[Any, None, None]:
+    """Do pieces of work at the same time, and hand out their results in their order.
+
+    A worker that is lost costs the pieces that it was doing, and those whose results it
+    still held: others do them again.
+
+    Parameters
+    ----------
+    work : callable
+        A function of a module, so that another process can import it. It returns its
+        result, and writes no file.
+    pieces : sequence of tuple
+        The arguments of each piece.
+    here : str
+        Where there is no cluster: ``"processes"`` for work in Python, ``"threads"`` for
+        work outside of Python's lock, ``"in turn"`` for work that takes all cores itself.
+    begin : callable, optional
+        Called first in each process, where ``here`` is ``"processes"``.
+
+    Raises
+    ------
+    ModuleNotFoundError
+        If there is a cluster, but the package that speaks to it is missing.
+    ConnectionError
+        If no scheduler answers, if it has no worker, or if it is lost in the middle.
+    RuntimeError
+        If a worker has other versions than this process, or if a piece ended several
+        workers. What the work itself raises is raised here, too.
+    """
+    options = HOW[here] | ({"initializer": begin} if begin else {})
+    jobs = {"n_jobs": min(cpu.cores(), max(1, len(pieces)))} | options
+    with _engine():
+        done = joblib.Parallel(**jobs, return_as="generator", batch_size=1)(
+            # A tuple stays with its piece. joblib would place an array on one worker, and lose it there.
+            joblib.delayed(_do)(work, piece)
+            for piece in pieces
+        )
+    try:
+        yield from done
+    except CancelledError as error:
+        raise ConnectionError(
+            f"The Dask scheduler was lost in the middle of the work ({error}). Start it again, and "
+            "then this"
+        ) from error
+
+
+def _do(work: Callable, piece: tuple) -> Any:
+    return work(*piece)
+
+
+def address() -> str | None:
+    """Address of the cluster's scheduler, or None where this machine works alone."""
+    return os.environ.get(VARIABLE) or None
+
+
+def _engine() -> AbstractContextManager:
+    """What joblib hands its work to: that of the environment variable, or else what is set already."""
+    found = address()
+    return nullcontext() if found is None else joblib.parallel_config(backend=_dask(found))
+
+
+@lru_cache(maxsize=1)
+def client(scheduler: str) -> "Client":
+    """Speak to a scheduler, once its workers are found to be as this process is.
+
+    Raises
+    ------
+    ModuleNotFoundError, ConnectionError, RuntimeError
+        As `each` does.
+    """
+    try:
+        import distributed
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError(
+            f"{VARIABLE} is set to {scheduler}, but the package that speaks to a Dask cluster is not "
+            f'installed: .venv/bin/pip install -e ".[cluster]", or unset {VARIABLE}'
+        ) from error
+    try:
+        found = distributed.Client(scheduler, timeout=PATIENCE, set_as_default=False)
+    except (OSError, ValueError) as error:
+        raise ConnectionError(
+            f"{VARIABLE} is set to {scheduler}, but no Dask scheduler answers there ({error}). Start "
+            f"one (dask scheduler), or unset {VARIABLE}"
+        ) from error
+    try:
+        found.wait_for_workers(1, timeout=PATIENCE)
+        _refuse_other_versions(found)
+    except TimeoutError as error:
+        found.close()
+        raise ConnectionError(
+            f"The Dask scheduler at {scheduler} has no worker. Start some with: dask worker {scheduler}"
+        ) from error
+    except BaseException:
+        found.close()
+        raise
+    return found
+
+
+def versions() -> dict[str, str]:
+    """Versions of Python and of `PACKAGES` in this process; those that are missing are left out."""
+    found = {"Python": ".".join(platform.python_version_tuple()[:2])}
+    for name in PACKAGES:
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def _refuse_other_versions(found: "Client") -> None:
+    """Workers that cannot import this library would keep joblib waiting for ever."""
+    mine = versions()
+    for worker, theirs in found.run(versions, on_error="return").items():
+        if isinstance(theirs, BaseException):
+            raise RuntimeError(
+                f"The Dask worker at {worker} cannot work for this book ({theirs}). Start it with the "
+                "Python of an environment in which speculo is installed"
+            )
+        other = [
+            f"{name} {theirs.get(name, 'missing')} there, {mine.get(name, 'missing')} here"
+            for name in mine | theirs
+            if mine.get(name) != theirs.get(name)
+        ]
+        if other:
+            raise RuntimeError(
+                f"The Dask worker at {worker} has other versions, and could give other results: "
+                f"{'; '.join(other)}. Install the versions of constraints.txt on both"
+            )
+
+
+def _dask(scheduler: str) -> Any:
+    """Joblib's way to a Dask cluster, mended where it would wait for ever or work alone."""
+    from joblib._dask import DaskDistributedBackend
+
+    class Dask(DaskDistributedBackend):
+        def submit(self, work: Callable, callback: Callable | None = None) -> Any:
+            """Hand in a piece. joblib's own would wait for ever for one that Dask has given up."""
+            future = super().submit(work, callback)
+            future.add_done_callback(lambda done: done.exception() and callback(done.exception()))
+            return future
+
+        def effective_n_jobs(self, n_jobs: int) -> int:
+            """At least two: joblib does what one job could do in this process."""
+            return max(2, super().effective_n_jobs(n_jobs))
+
+    if client(scheduler).status != "running":  # the scheduler was started anew
+        client.cache_clear()
+    return Dask(client=client(scheduler))

@@ -84,12 +84,34 @@ def _set_what_the_book_relies_on() -> None:
     keras.config.set_max_steps_per_epoch(None)
 
 
+def _share_devices() -> None:
+    """Let JAX train on all devices that it finds, of all processes that Keras is told of."""
+    if "KERAS_DISTRIBUTION_NUM_PROCESSES" in os.environ:
+        keras.distribution.initialize()
+    if len(keras.distribution.list_devices()) == 1:
+        return
+
+    class Shared(keras.distribution.DataParallel):
+        """Weights on every device; a batch is divided among them while `dividing` is true."""
+
+        dividing = False
+
+        def get_data_layout(self, data_shape: tuple[int, ...]) -> keras.distribution.TensorLayout:
+            if self.dividing:
+                return super().get_data_layout(data_shape)
+            return keras.distribution.TensorLayout([None] * len(data_shape), self.device_mesh)
+
+    keras.distribution.set_distribution(Shared(auto_shard_dataset=False))
+
+
 with _quiet():
     _require_backend()
     keras = _import_keras()
     _set_what_the_book_relies_on()
 
-    if keras.config.backend() == "tensorflow":
+    if keras.config.backend() == "jax":
+        _share_devices()
+    elif keras.config.backend() == "tensorflow":
         import tensorflow
 
         # It warns of compiling often where several models are asked one after the other.

@@ -3,7 +3,7 @@
 import platform
 from dataclasses import dataclass
 
-from speculo import checks, cpu
+from speculo import checks, cpu, sharing
 from speculo.backend import keras
 
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
@@ -62,12 +62,19 @@ def precision(asked: str | None = None) -> str:
 
 
 def report() -> str:
-    """Say in one line what trains here, and in a second what to do where there is no GPU."""
+    """Say in one line what trains here, and in others which devices share it and how to get a GPU."""
     device = find()
     backend = f"{keras.backend.backend()} {_backend_version()}, Keras {keras.__version__}"
     unit = "core" if device.kind == "cpu" else "GPU"
     count = f"{device.count} {unit}{'' if device.count == 1 else 's'}"
     line = f"{device.kind.upper()}: {device.name} ({count}), {precision()}, {backend}"
+    if sharing.devices() > 1:
+        line += f"\nOne training is shared by {sharing.devices()} devices."
+    elif device.kind == "gpu" and device.count > 1:
+        line += (
+            f"\n{keras.backend.backend()} trains on one of the {device.count} GPUs. "
+            "With KERAS_BACKEND=jax a training is shared by all."
+        )
     if device.kind == "gpu":
         return line
     return f"{line}\nNo GPU found. {how_to_get_a_gpu()}"

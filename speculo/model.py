@@ -183,7 +183,7 @@ def narrowed(config: Config, divisor: int) -> Config:
 
 
 def build(
-    config: Config | Recognizer, *, precision: str = "float32", seed: int | None = None
+    config: Config | Recognizer, *, precision: str = "float32", seed: int = 0
 ) -> keras.Model:
     """Build and compile the network that a card describes.
 
@@ -196,7 +196,7 @@ def build(
     precision : str
         A Keras dtype policy: ``"float32"``, ``"mixed_bfloat16"`` or
         ``"mixed_float16"``. Weights and output are float32 in each.
-    seed : int, optional
+    seed : int
         Of the first weights, and of nothing else: the global random numbers stay as they are.
 
     Returns
@@ -205,10 +205,9 @@ def build(
         Takes float32 (n, height, width, channels) in 0..1 and gives the same
         shape. Layer names are the card's.
     """
-    if seed is not None:
-        checks.seed("seed", seed)
+    checks.seed("seed", seed)
     if isinstance(config, Recognizer):
-        network = recognizer.network(config, precision, seed or 0)
+        network = recognizer.network(config, precision, seed)
     else:
         network = _autoencoder(config, precision, seed)
     optimizer = keras.optimizers.get(
@@ -218,7 +217,7 @@ def build(
     return network
 
 
-def _autoencoder(config: Config, precision: str, seed: int | None) -> keras.Model:
+def _autoencoder(config: Config, precision: str, seed: int) -> keras.Model:
     """Put encoder and decoder together."""
     layer = _layers(config, precision, seed)
     inputs = keras.Input(config.input_shape, name="input")
@@ -394,7 +393,7 @@ _KINDS = {
 }
 
 
-def _layers(config: Config, precision: str, seed: int | None) -> Callable[..., keras.Layer]:
+def _layers(config: Config, precision: str, seed: int) -> Callable[..., keras.Layer]:
     """Make layers by their kind, with the names of the card and the first weights of a seed.
 
     They are named as in a Keras session, counting on from the earlier models. Their seeds are

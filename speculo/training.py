@@ -18,7 +18,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 import pandas as pd
 
-from speculo import checks, device, files, history, model, runs, snapshots
+from speculo import checks, device, files, history, model, runs, sharing, snapshots
 from speculo.augmentation import PUBLISHED, Recipe, batches
 from speculo.backend import keras
 from speculo.pairs import Pairs, Split
@@ -149,6 +149,7 @@ def _train(
     network = model.build(config, precision=chosen, seed=plan.seed)
     prepare(network, plan.recipe)
     done = _restore(network, run, len(log))
+    sharing.agree(f"{config.name}, epochs {done + 1} to {epochs}, {settings}")
     if not done:
         begin(network, config, split.train, first)
     history.write(run.path, log[:done])
@@ -210,7 +211,7 @@ def train_epoch(
     for inputs, targets in batches(pairs, plan.recipe, order, plan.batch_size, rng):
         share = plan.recipe.rate((epoch + done / len(order)) / plan.epochs)
         network.optimizer.learning_rate = config.learning_rate * share
-        total += float(network.train_on_batch(inputs, targets)) * len(inputs)
+        total += sharing.train_on_batch(network, inputs, targets) * len(inputs)
         done += len(inputs)
         if on_step:
             on_step(done, total / done)
@@ -374,6 +375,8 @@ def _settings(split: Split, plan: Plan, precision: str) -> dict:
         "batch_size": plan.batch_size,
         "seed": plan.seed,
         "precision": precision,
+        # A sum over devices is rounded otherwise. None for one, as in runs of before.
+        "devices": sharing.devices() if sharing.devices() > 1 else None,
     }
     if plan.recipe.schedule != "constant":
         settings["epochs"] = plan.epochs
@@ -416,7 +419,12 @@ def circumstances(config: model.Config, recipe: Recipe, settings: dict) -> dict:
         "config": asdict(config),
         "recipe": asdict(recipe),
         "settings": settings,
-        "device": {"kind": found.kind, "name": found.name, "count": found.count},
+        "device": {
+            "kind": found.kind,
+            "name": found.name,
+            "count": found.count,
+            "processes": sharing.processes(),
+        },
         "backend": backend,
         "versions": {
             "python": platform.python_version(),

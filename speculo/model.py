@@ -10,7 +10,7 @@ import numpy as np
 
 from speculo import checks, recognizer
 from speculo.backend import keras
-from speculo.layers import PixelBias, logit
+from speculo.layers import PixelBias, kinds, logit
 from speculo.pairs import as_input
 from speculo.recognizer import Recognizer
 
@@ -382,15 +382,16 @@ def _bottleneck(config: Config) -> tuple[int, int, int]:
 
 
 _KINDS = {
-    "conv2d": keras.layers.Conv2D,
-    "max_pooling2d": keras.layers.MaxPooling2D,
-    "dropout": keras.layers.Dropout,
-    "flatten": keras.layers.Flatten,
-    "dense": keras.layers.Dense,
-    "reshape": keras.layers.Reshape,
-    "conv2d_transpose": keras.layers.Conv2DTranspose,
-    "batch_normalization": keras.layers.BatchNormalization,
+    "conv2d": "Conv2D",
+    "max_pooling2d": "MaxPooling2D",
+    "dropout": "Dropout",
+    "flatten": "Flatten",
+    "dense": "Dense",
+    "reshape": "Reshape",
+    "conv2d_transpose": "Conv2DTranspose",
+    "batch_normalization": "BatchNormalization",
 }
+"""Layers by the name that Keras gives them in a card."""
 
 
 def _layers(config: Config, precision: str, seed: int) -> Callable[..., keras.Layer]:
@@ -405,6 +406,7 @@ def _layers(config: Config, precision: str, seed: int) -> Callable[..., keras.La
     several["conv2d_transpose"] = depth + 1
     following = {kind: EARLIER_MODELS * several.get(kind, depth) for kind in _KINDS}
     dtype, rng = keras.dtype_policies.get(precision), random.Random(seed)
+    offered = kinds(precision)
 
     def layer(kind: str, *sizes: object, name: str | None = None, **options: object) -> keras.Layer:
         if kind in ("conv2d", "dense", "conv2d_transpose"):
@@ -415,6 +417,6 @@ def _layers(config: Config, precision: str, seed: int) -> Callable[..., keras.La
         if name is None:
             name = f"{kind}_{following[kind]}"
             following[kind] += 1
-        return _KINDS[kind](*sizes, **options, name=name, dtype=dtype)
+        return getattr(offered, _KINDS[kind])(*sizes, **options, name=name, dtype=dtype)
 
     return layer

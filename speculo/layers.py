@@ -87,8 +87,9 @@ class Conv2D(keras.layers.Conv2D):
         @keras.ops.custom_gradient
         def convolve(x, w):  # noqa: ANN001, ANN202
             def gradient(up):  # noqa: ANN001, ANN202
-                back = keras.ops.conv_transpose(up, w, strides=1, padding="same")
-                return back, _filter_gradient(x, up, 1)
+                with keras.name_scope(f"{self.name}_gradient"):  # for a profiler
+                    back = keras.ops.conv_transpose(up, w, strides=1, padding="same")
+                    return back, _filter_gradient(x, up, 1)
 
             return keras.ops.conv(x, w, strides=1, padding="same"), gradient
 
@@ -107,8 +108,9 @@ class Conv2DTranspose(keras.layers.Conv2DTranspose):
         @keras.ops.custom_gradient
         def spread(x, w):  # noqa: ANN001, ANN202
             def gradient(up):  # noqa: ANN001, ANN202
-                back = keras.ops.conv(up, w, strides=step, padding="same")
-                return back, _filter_gradient(up, x, step)
+                with keras.name_scope(f"{self.name}_gradient"):  # for a profiler
+                    back = keras.ops.conv(up, w, strides=step, padding="same")
+                    return back, _filter_gradient(up, x, step)
 
             return keras.ops.conv_transpose(x, w, strides=step, padding="same"), gradient
 
@@ -157,11 +159,12 @@ class BatchNormalization(keras.layers.BatchNormalization):
             inverse = ops.rsqrt(variance + self.epsilon)
 
             def gradient(up, *_):  # noqa: ANN001, ANN202
-                up = ops.reshape(ops.cast(up, "float32"), (-1, x.shape[-1]))
-                by_beta, by_gamma = _sums(up), _sums(up * centred) * inverse
-                share = by_gamma * inverse / count
-                by_x = (up - (centred * share + by_beta / count)) * (gamma * inverse)
-                return ops.cast(ops.reshape(by_x, ops.shape(x)), x.dtype), by_gamma, by_beta
+                with keras.name_scope(f"{self.name}_gradient"):
+                    up = ops.reshape(ops.cast(up, "float32"), (-1, x.shape[-1]))
+                    by_beta, by_gamma = _sums(up), _sums(up * centred) * inverse
+                    share = by_gamma * inverse / count
+                    by_x = (up - (centred * share + by_beta / count)) * (gamma * inverse)
+                    return ops.cast(ops.reshape(by_x, ops.shape(x)), x.dtype), by_gamma, by_beta
 
             y = ops.reshape(centred * (gamma * inverse) + beta, ops.shape(x))
             return (ops.cast(y, self.compute_dtype), mean, variance), gradient

@@ -128,13 +128,18 @@ def main() -> None:
     step(), step()
     # The peak is taken on both sides of the steps: a moment when the machine is busy hits both.
     before = peak(network, len(inputs), precision)
-    seconds = float(np.median([clock(step) for _ in range(wanted.steps)]))
+    begun = time.process_time()
+    times = [clock(step) for _ in range(wanted.steps)]
+    seconds, busy = float(np.median(times)), (time.process_time() - begun) / sum(times)
     best, shape = max(before, peak(network, len(inputs), precision))
     taken = Counter()
     for (name, operation), milliseconds in profile(step, min(wanted.steps, 3)).items():
         taken[kind(name, operation)] += milliseconds
     whole = taken.total()
-    print(f"{len(inputs) / seconds:.1f} images/s, {1000 * seconds:.0f} ms a step of {len(inputs)}")
+    print(
+        f"{len(inputs) / seconds:.1f} images/s, {1000 * seconds:.0f} ms a step of {len(inputs)}; "
+        f"{busy:.2f} of {device.find().count} cores were this process's"
+    )
     for name in KINDS:
         print(f"  {name:28} {taken[name]:7.1f} ms  {taken[name] / whole:6.1%}")
     flop = 3 * 2e-9 * len(inputs) * sum(model.multiplications(network).values())

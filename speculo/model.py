@@ -182,9 +182,7 @@ def narrowed(config: Config, divisor: int) -> Config:
     )
 
 
-def build(
-    config: Config | Recognizer, *, precision: str = "float32", seed: int = 0
-) -> keras.Model:
+def build(config: Config | Recognizer, *, precision: str = "float32", seed: int = 0) -> keras.Model:
     """Build and compile the network that a card describes.
 
     As published, the ReLU of the last convolution stands before the sigmoid: no output

@@ -40,7 +40,7 @@ publish: environment
 	@$(BIN)/python -m speculo.book publish
 
 upgrade: environment
-	@$(INSTALL) --upgrade --upgrade-strategy eager -e ".[test]"
+	@$(INSTALL) --upgrade --upgrade-strategy eager -e ".[test,cluster,index]"
 	@$(BIN)/python -m pip freeze --exclude-editable > constraints.txt
 	@touch $(READY)
 

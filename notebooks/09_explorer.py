@@ -178,8 +178,9 @@ side_by_side.figure()
 # A picture that follows the hand says more than a table: where a model gives up as the head turns,
 # who it takes for whom, and what its fingerprint holds.
 #
-# This is the last chapter. To see your own model here, train one in [chapter 03](03_training.ipynb)
-# and run this chapter again, or go back to [the first](00_start_here.ipynb).
+# To see your own model here, train one in [chapter 03](03_training.ipynb) and run this chapter again.
+#
+# Next: [Beyond one machine](10_beyond_one_machine.ipynb).
 
 # %% tags=["metrics"]
 {

@@ -9,9 +9,9 @@ the pieces, and send the results back: only this process writes files. A block
 import importlib.metadata
 import os
 import platform
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import CancelledError
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -92,6 +92,37 @@ def each(
 
 def _do(work: Callable, piece: tuple) -> Any:
     return work(*piece)
+
+
+@contextmanager
+def local(workers: int) -> Iterator[str]:
+    """Let work go to a cluster of processes on this machine for a while.
+
+    Parameters
+    ----------
+    workers : int
+        How many processes, of one thread each.
+
+    Yields
+    ------
+    str
+        The address of the scheduler, which ``SPECULO_CLUSTER`` holds meanwhile.
+    """
+    from distributed import LocalCluster
+
+    before = os.environ.get(VARIABLE)
+    with LocalCluster(
+        n_workers=workers, threads_per_worker=1, dashboard_address=None, silence_logs=50
+    ) as made:
+        os.environ[VARIABLE] = made.scheduler_address
+        try:
+            yield made.scheduler_address
+        finally:
+            client(made.scheduler_address).close()
+            client.cache_clear()
+            os.environ.pop(VARIABLE)
+            if before is not None:
+                os.environ[VARIABLE] = before
 
 
 def address() -> str | None:

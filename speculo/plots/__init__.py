@@ -38,6 +38,7 @@ from speculo.plots.recognition import (
     rates_by_group,
 )
 from speculo.plots.results import drawings, extremes, one_prediction
+from speculo.plots.scale import stalls
 from speculo.plots.style import STYLE, face_columns
 from speculo.plots.training import loss, snapshots
 
@@ -82,6 +83,7 @@ __all__ = [
     "face_pairs",
     "fingerprint_map",
     "rates_by_group",
+    "stalls",
     "explored_prediction",
     "explored_epoch",
     "explored_nothing",

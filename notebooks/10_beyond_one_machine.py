@@ -1,0 +1,250 @@
+# ---
+# jupyter:
+#   kernelspec:
+#     display_name: Python 3 (ipykernel)
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Beyond one machine
+#
+# In this notebook we measure what a photo costs on this machine, work out what a thousand times
+# more photos would cost, and run the same calls on more than one worker, device and file.
+#
+# The model of 2020 learned from some 600,000 photos, and its author waited 22 hours for them to be
+# prepared. The book learns from a few hundred, so that it runs on a laptop. What would change with
+# more photos? A parameter or an environment variable, and not the code.
+#
+# The training is the one of chapter 03: run that first.
+
+# %% tags=["parameters"]
+dataset = "orl"  # the faces, by name; chapter 01 lists the names
+people = None  # how many people; None takes all
+crop = None  # "auto" finds the face in each photo of a folder of snapshots
+seed = 0  # of all that is random: the split, the first weights, the order, the dropout
+run = (
+    None  # name of a folder in runs/, of a training on this machine; None takes that of chapter 03
+)
+heads_people = 200  # how many drawn people
+photos = 400  # how many photos are written and prepared to measure it
+workers = 16  # machines like this one
+gpu_teraflops = 100.0  # peak of a GPU, in 10 to the 12 operations a second
+gpu_share = 0.3  # the part of it that a training is expected to reach
+disk = 150.0  # megabytes a second of the disk that the photos are read from
+crowd = 50_000  # how many fingerprints the index holds
+
+# %%
+import speculo
+
+speculo.chapter.begin()
+
+import tempfile
+import time
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+
+from speculo import cluster, fingerprints, index, plots, runs, scale
+from speculo.model import V8
+
+name = run or runs.default_name(
+    V8, speculo.load(dataset, people=people, crop=crop).name, people=people, crop=crop, seed=seed
+)
+trained = runs.open(name)
+made = trained.record["device"]
+print(f"Run {trained.name} was trained on {made['kind'].upper()} {made['name']}.")
+
+# %% [markdown]
+# ## What does one photo cost?
+#
+# A photo goes through four stages. It is *read* from a disk. It is *prepared*: decoded, the face
+# found, cut out, and shrunk to 32 x 32 pixels. It is *trained* on, once in each epoch. In the end
+# its fingerprint is taken and put into an *index*, where others can be searched for.
+#
+# To measure the second stage we draw heads, write them as JPEG files, and prepare them. The rate of
+# the training stands in the log of its run. For the last stage we use the fingerprint model of
+# chapter 08. The speed of the disk is a parameter: files that were just written are still in
+# memory, so reading them back would tell nothing about the disk.
+
+# %%
+stages = scale.measured(trained, photos=photos, side=250, disk=disk * 1e6)
+speculo.chapter.table(
+    pd.DataFrame(
+        {
+            "photos a second": [each.rate for each in stages],
+            "bytes a photo": [each.size for each in stages],
+            "GFLOP a photo": [each.gigaflop for each in stages],
+            "more workers help": ["yes" if each.divides else "no" for each in stages],
+        },
+        index=[each.name for each in stages],
+    ),
+    {"photos a second": "{:,.0f}", "bytes a photo": "{:,.0f}", "GFLOP a photo": "{:,.2f}"},
+)
+
+# %% [markdown]
+# A *worker* is a machine like this one, with all its cores. Two stages stay as they are when
+# workers are added: all of them read from one disk, and one training runs in one place. *GFLOP*
+# counts the multiplications and additions of a network in billions; the first two stages have none.
+#
+# ## What does a dataset cost?
+#
+# The costs grow in proportion, so the table needs no more than these rates and a number of photos.
+# We compare ORL, YouTube Faces (the dataset of 2020), and a thousand times that. The last column is
+# one GPU, whose peak and share are the parameters above. They are assumptions: no GPU was measured.
+
+# %%
+sizes = {"ORL": 400, "YouTube Faces": scale.FRAMES, "a thousand times": 1000 * scale.FRAMES}
+gpu = 1000 * gpu_teraflops * gpu_share
+passes = trained.epochs
+costs = scale.costs(stages, sizes, epochs=passes, workers=workers, gpu=gpu)
+print(
+    f"{passes} epochs; {workers} workers; a GPU of {gpu_teraflops:g} TFLOP/s, of which {gpu_share:.0%} are used"
+)
+speculo.chapter.table(
+    costs.rename(
+        columns={"hours, workers": f"hours, {workers} workers", "hours, GPU": "hours, one GPU"}
+    ),
+    "{:,.3g}",
+    na_rep="",
+)
+
+# %%
+large = costs.loc["YouTube Faces"]
+slowest = large["hours here"].idxmax()
+share = large["hours here"].max() / large["hours here"].sum()
+print(
+    f"YouTube Faces takes {large['hours here'].sum():,.0f} hours on this machine. {share:.0%} of them are {slowest}."
+)
+print(
+    f"The faces take {large.loc['training', 'GB']:.2f} GB as small grey pictures, and fit into memory."
+)
+
+# %% [markdown]
+# ## Where does it stall?
+#
+# Hours of one stage say little about a line of stages, in which each waits for the one before. So
+# we simulate the line. The training is on the GPU of the table above, and all other stages are as
+# measured. Each stage hands on pieces of 64 photos in their order, and before each there is room
+# for two pieces a worker. A stage that finds no room holds its piece, and is *held up*.
+
+# %%
+line = [
+    replace(each, rate=gpu / each.gigaflop) if each.name == "training" else each for each in stages
+]
+lines = {count: scale.simulate(line, count, seed=seed) for count in range(1, workers + 1)}
+rates = {count: each["rate"].iloc[0] for count, each in lines.items()}
+enough = next(count for count, rate in rates.items() if rate > 0.95 * max(rates.values()))
+busiest = lines[max(lines)]["works"].idxmax()
+print(
+    f"The whole line does {rates[1]:,.0f} photos a second with one worker, and {max(rates.values()):,.0f} at most."
+)
+print(
+    f"It needs {enough} workers for that. With more, the stage that works all the time is {busiest}."
+)
+plots.stalls(lines)
+
+# %% [markdown]
+# **Figure 10.1.** Left, how fast the whole line is by the number of workers: it rises, and then it
+# does not. Right, what each stage does with its time. With one worker look for the stage that never
+# waits: it is the one to add workers to. With all of them, another stage never waits, and further
+# workers are held up by it.
+#
+# ## The same calls on a cluster
+#
+# Drawing heads, reading photos and trying trainings fall into pieces that need nothing of each
+# other. All of them go through `cluster.each`, which uses joblib: here on the cores of this
+# machine, and where the environment variable `SPECULO_CLUSTER` names the scheduler of a
+# [Dask](https://distributed.dask.org) cluster, on its workers. Below, the cluster is two processes
+# on this machine, so it is no faster. The question is whether the pictures are the same.
+
+# %%
+same = None
+if scale.have("distributed", '-e ".[cluster]"'):
+    here, seconds_here = scale.drawn_afresh(24)
+    with cluster.local(workers=2):
+        there, seconds_there = scale.drawn_afresh(24)
+    same = np.array_equal(here, there)
+    print(f"{len(here)} heads: {seconds_here:.1f} s here, {seconds_there:.1f} s on two workers")
+    print(f"The pictures are {'the same, byte for byte' if same else 'NOT the same'}.")
+
+# %% [markdown]
+# ## One training on several devices
+#
+# A training is one long chain of steps, and cannot be cut into pieces. But each step can be shared:
+# every device holds the whole network, takes a part of the batch, and they add up their gradients.
+# The book does so with JAX, on all devices that it finds; TensorFlow and PyTorch train on one. Here
+# the devices are virtual: JAX takes the CPU for one device, and then for two.
+
+# %%
+apart = None
+if scale.have("jax", "jax"):
+    answers = [scale.on_devices(count) for count in (1, 2)]
+    for each in answers:
+        print(
+            f"{each['devices']} device{'s' if each['devices'] > 1 else ' '}: losses {each['losses']}"
+        )
+    apart = float(np.abs(np.subtract(answers[0]["losses"], answers[1]["losses"])).max())
+    print(f"They differ by {apart:.5f} at most.")
+
+# %% [markdown]
+# ## An index for many fingerprints
+#
+# Exact search compares a question with every fingerprint. An *index* is a graph in which each
+# fingerprint knows some neighbours: a search walks along them towards the question and reads few.
+# It lies in files, which may be larger than the memory. The price is that it can miss a neighbour.
+# *Recall* is the share of the true neighbours that it finds.
+#
+# We take the fingerprints of drawn people, make up a crowd from them, and ask for the ten nearest
+# of a hundred.
+
+# %%
+recall = None
+heads = speculo.load("heads-medium", people=heads_people)
+prints = fingerprints.shipped()(heads.images)
+gallery = scale.crowd(prints, heads.person, crowd, seed)
+queries = scale.crowd(prints, heads.person, 100, seed + 1)
+begin = time.perf_counter()
+exact, _ = fingerprints.nearest(queries, gallery, 10)
+seconds = time.perf_counter() - begin
+print(
+    f"Exact search: {len(queries)} questions to {len(gallery):,} fingerprints in {1000 * seconds:.0f} ms"
+)
+if scale.have("usearch", '-e ".[index]"'):
+    with tempfile.TemporaryDirectory() as folder:
+        for start in range(0, crowd, index.AT_ONCE):
+            index.add(folder, gallery[start : start + index.AT_ONCE])
+        begin = time.perf_counter()
+        found, _ = index.nearest(folder, queries, 10)
+        seconds = time.perf_counter() - begin
+    recall = index.recall(found, exact)
+    print(f"The index: {1000 * seconds:.0f} ms, recall {recall:.1%}")
+
+# %% [markdown]
+# At this size exact search is quick enough, and it is what the book uses everywhere else. An index
+# pays where the fingerprints no longer fit into memory, or where many questions a second are asked.
+# For an index that many machines ask, there are servers such as [Milvus](https://milvus.io): they
+# take the same rows of numbers.
+#
+# ## What we learned
+#
+# Costs grow in proportion to the photos, and the training is what costs the most. More workers help
+# with what falls into pieces, up to the stage that they all wait for; the simulation says where
+# that is before anybody pays for them. And none of it needs other code: an environment variable
+# takes the pieces to a cluster, another backend takes a training to several devices, and an index
+# takes the fingerprints to a disk.
+#
+# This is the last chapter. To see your own model in the explorer, train one in
+# [chapter 03](03_training.ipynb) and run [chapter 09](09_explorer.ipynb), or go back to
+# [the first](00_start_here.ipynb).
+
+# %% tags=["metrics"]
+{
+    "preparing": round(stages[1].rate),
+    "hours": round(float(large["hours here"].sum()), 1),
+    "enough": enough,
+    "same": same,
+    "apart": apart,
+    "recall": recall,
+}

@@ -229,11 +229,11 @@ if scale.have("usearch", '-e ".[index]"'):
 #
 # ## What we learned
 #
-# Costs grow in proportion to the photos, and the training is what costs the most. More workers help
-# with what falls into pieces, up to the stage that they all wait for; the simulation says where
-# that is before anybody pays for them. And none of it needs other code: an environment variable
-# takes the pieces to a cluster, another backend takes a training to several devices, and an index
-# takes the fingerprints to a disk.
+# Costs grow in proportion to the photos, and one stage has most of them: the line below the table
+# names it. More workers help with what falls into pieces, up to the stage that all others wait for.
+# The simulation says where that is before anybody pays for workers. None of it needs other code: an
+# environment variable takes the pieces to a cluster, another backend takes a training to several
+# devices, and an index takes the fingerprints to a disk.
 #
 # This is the last chapter. To see your own model in the explorer, train one in
 # [chapter 03](03_training.ipynb) and run [chapter 09](09_explorer.ipynb), or go back to

@@ -9,6 +9,7 @@ the pieces, and send the results back: only this process writes files. A block
 import importlib.metadata
 import os
 import platform
+import threading
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import CancelledError
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -78,7 +79,7 @@ def each(
     with _engine():
         done = joblib.Parallel(**jobs, return_as="generator", batch_size=1)(
             # A tuple stays with its piece. joblib would place an array on one worker, and lose it there.
-            joblib.delayed(_do)(work, piece)
+            joblib.delayed(_do)(work, piece, here == "in turn")
             for piece in pieces
         )
     try:
@@ -90,8 +91,13 @@ def each(
         ) from error
 
 
-def _do(work: Callable, piece: tuple) -> Any:
-    return work(*piece)
+_ALONE = threading.Lock()
+
+
+def _do(work: Callable, piece: tuple, alone: bool) -> Any:
+    """Do a piece. A worker may have several threads: what takes all cores is done alone in each."""
+    with _ALONE if alone else nullcontext():
+        return work(*piece)
 
 
 @contextmanager

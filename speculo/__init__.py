@@ -19,6 +19,7 @@ _ROOMS = (
     "card",
     "chapter",
     "checks",
+    "cluster",
     "cpu",
     "detector",
     "device",
@@ -30,6 +31,7 @@ _ROOMS = (
     "fingerprints",
     "history",
     "images",
+    "index",
     "layers",
     "mistakes",
     "model",
@@ -46,9 +48,12 @@ _ROOMS = (
     "recognizer_training",
     "recording",
     "runs",
+    "scale",
+    "sharing",
     "snapshots",
     "sources",
     "training",
+    "trials",
     "widgets",
 )
 

@@ -12,11 +12,9 @@ import platform
 import threading
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import CancelledError
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
-
-import joblib
 
 from speculo import cpu
 
@@ -71,12 +69,17 @@ def each(
     ConnectionError
         If no scheduler answers, if it has no worker, or if it is lost in the middle.
     RuntimeError
-        If a worker has other versions than this process, or if a piece ended several
-        workers. What the work itself raises is raised here, too.
+        If a worker has other versions than this process.
+    distributed.KilledWorker
+        If a piece has ended four workers, one after the other. What the work itself raises is
+        raised here, too.
     """
+    import joblib  # here, as it takes a while
+
     options = HOW[here] | ({"initializer": begin} if begin else {})
     jobs = {"n_jobs": min(cpu.cores(), max(1, len(pieces)))} | options
-    with _engine():
+    scheduler = address()
+    with joblib.parallel_config(backend=_dask(scheduler)) if scheduler else nullcontext():
         done = joblib.Parallel(**jobs, return_as="generator", batch_size=1)(
             # A tuple stays with its piece. joblib would place an array on one worker, and lose it there.
             joblib.delayed(_do)(work, piece, here == "in turn")
@@ -124,8 +127,9 @@ def local(workers: int) -> Iterator[str]:
         try:
             yield made.scheduler_address
         finally:
-            client(made.scheduler_address).close()
-            client.cache_clear()
+            if client.cache_info().currsize:
+                client(made.scheduler_address).close()
+                client.cache_clear()
             os.environ.pop(VARIABLE)
             if before is not None:
                 os.environ[VARIABLE] = before
@@ -134,12 +138,6 @@ def local(workers: int) -> Iterator[str]:
 def address() -> str | None:
     """Address of the cluster's scheduler, or None where this machine works alone."""
     return os.environ.get(VARIABLE) or None
-
-
-def _engine() -> AbstractContextManager:
-    """What joblib hands its work to: that of the environment variable, or else what is set already."""
-    found = address()
-    return nullcontext() if found is None else joblib.parallel_config(backend=_dask(found))
 
 
 @lru_cache(maxsize=1)

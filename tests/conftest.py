@@ -26,6 +26,9 @@ CHROMIUM = next(
 )
 """The browser of this machine, if it has one."""
 
+BATCH = 10
+"""Divides the 40 and the 10 pairs of `few`: a network is compiled anew for a last batch that is smaller."""
+
 LONG = (
     "test_training.py",
     "test_chapters.py",
@@ -78,8 +81,23 @@ def last_eight(orl) -> Split:
 
 @pytest.fixture(scope="session")
 def tiny() -> Config:
-    """The network of the card with few channels."""
-    return replace(V8, name="Speculo-tiny", filters=(16, 16, 8, 8, 8), latent_size=32)
+    """The network of the card with few channels, and three layers each way: it compiles in a second."""
+    return replace(V8, name="Speculo-tiny", filters=(16, 8, 8), latent_size=32)
+
+
+@pytest.fixture(scope="session")
+def whole(tiny, few, tmp_path_factory) -> Run:
+    """A run of three epochs, never stopped, that no test changes."""
+    run = Run(tmp_path_factory.mktemp("whole") / "a")
+    return training.train(tiny, few, run, epochs=3, batch_size=BATCH, precision="float32")
+
+
+@pytest.fixture
+def run(whole, home) -> Run:
+    """A copy of it, to change or to damage."""
+    copy = runs.at("a")
+    shutil.copytree(whole.path, copy.path)
+    return copy
 
 
 @pytest.fixture(scope="session")
@@ -95,12 +113,19 @@ def finished(sets, tiny, tmp_path_factory) -> list[Run]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SPECULO_HOME", str(tmp_path_factory.mktemp("home")))
         trained = [
-            training.train(tiny, sets[name], runs.at(f"tiny-{name}"), epochs=number, seed=number)
+            training.train(
+                tiny,
+                sets[name],
+                runs.at(f"tiny-{name}"),
+                epochs=number,
+                batch_size=BATCH,
+                seed=number,
+            )
             for number, name in ((3, "few"), (1, "orl"))
         ]
     for number, run in enumerate(trained):  # so short a training draws one grey: it is no test
         network = model.build(tiny, seed=number)
-        last = network.get_layer("conv2d_transpose_11")
+        last = network.get_layer("conv2d_transpose_7")
         last.kernel.assign(20 * keras.ops.abs(last.kernel))
         files.write_arrays(run.path / "best.npz", runs.get_weights(network))
     return trained

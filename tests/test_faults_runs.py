@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -11,33 +10,18 @@ import warnings
 
 import numpy as np
 import pytest
+from conftest import BATCH
 
 from speculo import augmentation, card, files, history, model, runs, training
 
 
 def train(config, split, name="a", **options):
-    options = {"epochs": 3, "precision": "float32", **options}
+    options = {"epochs": 3, "batch_size": BATCH, "precision": "float32", **options}
     return training.train(config, split, runs.at(name), **options)
 
 
 def state(run):
     return files.read_arrays(run.path / "last.npz")
-
-
-@pytest.fixture(scope="module")
-def trained(tmp_path_factory, few, tiny):
-    """A run of three epochs that no test changes."""
-    return training.train(
-        tiny, few, runs.Run(tmp_path_factory.mktemp("whole") / "a"), epochs=3, precision="float32"
-    )
-
-
-@pytest.fixture
-def run(trained, home):
-    """A copy of it, to damage."""
-    copy = runs.at("a")
-    shutil.copytree(trained.path, copy.path)
-    return copy
 
 
 def log_of(run):
@@ -55,16 +39,16 @@ DAMAGES = {
 
 @pytest.mark.parametrize("damage", DAMAGES)
 def test_a_damaged_log_is_named_and_the_training_goes_on_to_the_same_weights(
-    run, trained, few, damage
+    run, whole, few, damage
 ):
     file = run.path / "history.csv"
     file.write_bytes(DAMAGES[damage](file.read_bytes()))
     with pytest.warns(UserWarning, match=r"history\.csv is damaged"):
         assert run.epochs == 2 and "2 epochs" in run.title
     with pytest.warns(UserWarning, match=r"history\.csv is damaged"):
-        train(trained.config, few)
-    assert log_of(run) == log_of(trained)
-    one, other = state(run), state(trained)
+        train(whole.config, few)
+    assert log_of(run) == log_of(whole)
+    one, other = state(run), state(whole)
     assert one.keys() == other.keys() and all(np.array_equal(one[k], other[k]) for k in one)
 
 
@@ -86,12 +70,15 @@ def test_a_log_without_weights_is_not_thrown_away(run, few):
     assert run.epochs == 3
 
 
-def test_the_last_state_damaged_costs_one_epoch(run, trained, few):
+def test_truncated_weights_are_named_and_cost_one_epoch(run, whole, few):
     file = run.path / "last.npz"
-    file.write_bytes(file.read_bytes()[:-2000])
-    with pytest.warns(UserWarning, match=r"last\.npz"):
-        train(trained.config, few, epochs=4)
-    assert run.epochs == 4 and log_of(run)[:3] == log_of(trained)
+    file.write_bytes(file.read_bytes()[:-500])
+    with pytest.warns(UserWarning, match=r"last\.npz is damaged"):
+        train(whole.config, few, epochs=4)
+    assert run.epochs == 4 and log_of(run)[:3] == log_of(whole)
+    third = files.read_arrays(run.path / "previous.npz")  # trained again, from the second epoch on
+    other = state(whole)
+    assert third.keys() == other.keys() and all(np.array_equal(third[k], other[k]) for k in third)
 
 
 WRONG = {

@@ -1,5 +1,6 @@
 """What the tests share: a home of their own, the ORL faces, and a model small enough to train."""
 
+import os
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -8,7 +9,7 @@ import numpy as np
 import pytest
 
 import speculo
-from speculo import files, model, pairs, runs, training
+from speculo import evaluation, files, model, pairs, runs, training
 from speculo.backend import keras
 from speculo.faces import FaceSet
 from speculo.model import V8, Config
@@ -30,12 +31,20 @@ BATCH = 10
 """Divides the 40 and the 10 pairs of `few`: a network is compiled anew for a last batch that is smaller."""
 
 LONG = (
-    "test_training.py",
+    "test_chapters_elsewhere.py",
     "test_chapters.py",
     "test_browser.py",
-    "test_chapters_elsewhere.py",
+    "test_training.py",
+    "test_faults_book.py",
     "test_mending.py",
+    "test_faults_files.py",
+    "test_plots.py",
 )
+
+
+def pytest_xdist_setupnodes(config: pytest.Config, specs: list) -> None:
+    """Two processes share two cores: NumPy of one is not to wait in circles for a core that the other has."""
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -49,6 +58,12 @@ def home(tmp_path, monkeypatch) -> Path:
     """Runs and builds of a test go to a folder of its own."""
     monkeypatch.setenv("SPECULO_HOME", str(tmp_path))
     return files.home()
+
+
+@pytest.fixture(autouse=True)
+def fewer_moved_pairs(monkeypatch) -> None:
+    """A ridge regression on moved pairs takes few of them: its error counts in its own tests alone."""
+    monkeypatch.setattr(evaluation, "ENOUGH", 500)
 
 
 @pytest.fixture(scope="session")

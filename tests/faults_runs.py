@@ -18,12 +18,13 @@ TRAIN = """
 from dataclasses import replace
 import speculo
 from speculo import augmentation, model, pairs, runs, training
-config = replace(model.V8, name="Speculo-tiny", filters=(8,) * 5, latent_size=16)
+config = replace(model.V8, name="Speculo-tiny", filters=(8, 8), latent_size=16)
 split = pairs.split(speculo.load("orl", people=3))
 recipe = replace(augmentation.PUBLISHED, mirror=True, average=0.9)
 def train(epochs):
     return training.train(
-        config, split, runs.at("a"), recipe=recipe, epochs=epochs, precision="float32"
+        config, split, runs.at("a"),
+        recipe=recipe, epochs=epochs, batch_size=10, precision="float32",
     )
 """
 """What trains a small run, here and in a process of its own."""
@@ -91,7 +92,7 @@ def killed_training(rng: np.random.Generator, folder: Path) -> str:
     _, *expected = _finished_run()
     shutil.rmtree(files.home() / "runs" / "a", ignore_errors=True)
     script = f"{TRAIN}\nprint('begin', flush=True)\ntrain(4)"
-    with killed(script, rng.uniform(0, 6)):
+    with killed(script, rng.uniform(0, 2)):
         return judge(lambda: _same_training(_train(4), tuple(expected)))
 
 
@@ -104,7 +105,7 @@ def two_trainings(rng: np.random.Generator, folder: Path) -> str:
         [sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
     process.stdout.readline()
-    time.sleep(rng.uniform(0, 4))
+    time.sleep(rng.uniform(0, 2))
     said = ""
     try:
         _train(4)

@@ -13,7 +13,7 @@ import pytest
 import small_scale
 import trees
 from conftest import ROOT
-from small_scale import CHAPTERS, SMALL
+from small_scale import CHAPTERS
 
 import speculo
 from speculo import book, pairs, runs, training
@@ -41,24 +41,38 @@ def datasets(tmp_path_factory) -> Iterator[dict[str, str]]:
         }
 
 
-@pytest.mark.parametrize("kind", ["head-pose", "youtube-faces", "olivetti", "lfw"])
-def test_the_first_chapter_shows_any_dataset(kind, datasets, home):
-    path = home / "build" / f"dataset-{kind}.ipynb"
-    parameters = {"dataset": datasets[kind]}
-    book.execute(CHAPTERS["01_dataset"], path, parameters, progress_bar=False)
-    notebook = nbformat.read(path, as_version=4)
-    assert book.metrics(notebook)["test_pairs"] > 0
-    outputs = str([cell.outputs for cell in notebook.cells if cell.cell_type == "code"])
+KINDS = ("head-pose", "youtube-faces", "olivetti", "lfw")
+
+
+@pytest.fixture(scope="module")
+def shown(datasets, home_of_all) -> dict[str, nbformat.NotebookNode]:
+    """What the first chapter shows of each dataset."""
+    asked = [("01_dataset", {"dataset": datasets[kind]}) for kind in KINDS]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SPECULO_HOME", str(home_of_all))
+        found = small_scale.in_one_kernel(home_of_all / "build" / "datasets.ipynb", *asked)
+    return dict(zip(KINDS, found, strict=True))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_first_chapter_shows_any_dataset(kind, shown):
+    assert book.metrics(shown[kind])["test_pairs"] > 0
+    outputs = str([cell.outputs for cell in shown[kind].cells if cell.cell_type == "code"])
     assert ("No pose is known here" in outputs) == (kind in ("olivetti", "lfw"))
 
 
-def run(name: str, home: Path, **parameters: object) -> nbformat.NotebookNode:
-    """Run a chapter on a dataset, as short as it goes, and read what it left."""
-    short = {"heads_people": 6, "epochs": 1, "seeds": 1}
-    parameters = {k: v for k, v in short.items() if k in SMALL[name]["parameters"]} | parameters
-    path = home / "build" / f"{name}-elsewhere.ipynb"
-    book.execute(CHAPTERS[name], path, parameters, progress_bar=False)
-    return nbformat.read(path, as_version=4)
+SHORT = {"heads_people": 6, "epochs": 1, "seeds": 1, "batch_size": 64}
+"""As short as it goes: a network is compiled anew for each size of batch."""
+
+
+def run(*asked: tuple[str, ...], home: Path, **parameters: object) -> list[nbformat.NotebookNode]:
+    """Run chapters, each with the parameters that it has, and read what they left."""
+    with_values = []
+    for name, *own in asked:
+        values = SHORT | parameters | dict(*own)
+        known = small_scale.parameters_of(name)
+        with_values.append((name, {key: values[key] for key in values.keys() & known}))
+    return small_scale.in_one_kernel(home / "build" / "elsewhere.ipynb", *with_values)
 
 
 def said(notebook: nbformat.NotebookNode) -> str:
@@ -75,8 +89,8 @@ def said(notebook: nbformat.NotebookNode) -> str:
 
 
 def test_any_dataset_is_trained_on_and_judged(datasets, home):
-    for name in ("03_training", "04_results", "05_what_went_wrong"):
-        run(name, home, dataset=datasets["head-pose"])
+    asked = (("03_training",), ("04_results",), ("05_what_went_wrong",))
+    run(*asked, home=home, dataset=datasets["head-pose"])
     assert (home / "runs" / "v8-head-pose" / "README.md").is_file()
 
 
@@ -89,12 +103,14 @@ def test_the_least_folder_gets_through_every_chapter(home, tmp_path, tiny):
     training.train(tiny, split, runs.at("another"), epochs=1)  # stands before v8 in the alphabet
     untrained = ("00_start_here", "01_dataset", "02_model", "07_mending_v8", "08_fingerprints")
     trained = ("03_training", "04_results", "05_what_went_wrong", "06_what_the_notes_said")
-    found = {}
-    for name in (*untrained, *trained, "09_explorer"):
-        notebook = run(name, home, dataset=dataset)
-        found[name] = said(notebook)
-        assert not re.search(r"\bnan\b", found[name], re.IGNORECASE), name
-    assert book.metrics(notebook)["explorers"] == 6
+    narrow = {"architecture": "v8-16th", "run": "v8-folder-least"}
+    asked = [(name,) for name in untrained] + [(name, narrow) for name in trained]
+    notebooks = run(*asked, ("09_explorer",), home=home, dataset=dataset)
+    names = (*untrained, *trained, "09_explorer")
+    found = {name: said(each) for name, each in zip(names, notebooks, strict=True)}
+    for name, text in found.items():
+        assert not re.search(r"\bnan\b", text, re.IGNORECASE), name
+    assert book.metrics(notebooks[-1])["explorers"] == 6
     assert "No pose is known here" in found["01_dataset"]
     assert "v8 is left out" in found["08_fingerprints"]
     assert "too few people" in found["08_fingerprints"] and "few people" in found["04_results"]
@@ -108,15 +124,14 @@ def test_fingerprints_of_very_few_people_are_judged_as_far_as_that_goes(home, tm
     dataset = f"head-pose:{trees.head_pose(tmp_path / 'heads', drawn=True)}"
     split = pairs.split(speculo.load(dataset))
     training.train(tiny, split, runs.at("tiny-drawn"), epochs=1)
-    notebook = run("08_fingerprints", home, dataset=dataset, run="tiny-drawn")
+    (notebook,) = run(("08_fingerprints",), home=home, dataset=dataset, run="tiny-drawn")
     assert book.metrics(notebook)["people"] == len(split.train.faces.names)
     assert "too few people" in said(notebook) and "unknown as errors" in said(notebook)
 
 
 def test_another_architecture_is_trained_on_drawn_heads_and_judged(home):
     parameters = {"dataset": "heads-yaw", "people": 6, "architecture": "v8-mended-16th"}
-    run("03_training", home, **parameters)
-    notebook = run("04_results", home, **parameters)
+    _, notebook = run(("03_training",), ("04_results",), home=home, **parameters)
     found = book.metrics(notebook)
     assert found["mse"] < 0.05 and found["input_itself"] > found["ridge"]
     card = home / "runs" / "v8-mended-16th-heads-yaw-6-people" / "README.md"
@@ -149,13 +164,9 @@ def test_a_wrong_path_shows_the_layout_in_the_chapter(home):
 def test_the_same_chapters_train_on_another_backend(backend, home, monkeypatch):
     pytest.importorskip(backend, reason=f"{backend} is not installed")
     monkeypatch.setenv("KERAS_BACKEND", backend)
-    for name in ("03_training", "04_results"):
-        narrow = {"architecture": "v8-16th", "people": 3, "run": f"small-{backend}"}
-        parameters = SMALL[name]["parameters"] | narrow
-        if "epochs" in parameters:
-            parameters["epochs"] = 1
-        path = home / "build" / f"{name}-{backend}.ipynb"
-        book.execute(CHAPTERS[name], path, parameters, progress_bar=False)
+    monkeypatch.setenv("XLA_FLAGS", "--xla_backend_optimization_level=0")  # JAX compiles quicker
+    parameters = {"architecture": "v8-16th", "people": 3, "run": f"small-{backend}"}
+    run(("03_training",), ("04_results",), home=home, **parameters)
     record = (home / "runs" / f"small-{backend}" / "run.json").read_text(encoding="utf-8")
     assert f'"backend": "{backend}"' in record
     assert os.environ["KERAS_BACKEND"] == backend

@@ -5,6 +5,7 @@ import io
 import numpy as np
 import pandas as pd
 import pytest
+from conftest import BATCH
 from PIL import Image
 
 import speculo
@@ -63,25 +64,24 @@ def test_a_person_of_the_training_is_named_as_one(finished, sets):
 
 
 def test_a_run_that_takes_another_size_is_named(finished):
-    large = pairs.split(speculo.load("orl", people=3, size=64))
+    large = pairs.split(speculo.load("orl", people=3, size=36))
     asks = {
         "prediction": lambda: explored.prediction(finished[0], large, large.test.people[0], 1),
         "between": lambda: explored.between(finished[0], large, ("s1", "s2"), 0.5, ()),
         "turn": lambda: next(explored.turn(finished, large, HEAD)),
     }
     for name, ask in asks.items():
-        with pytest.raises(ValueError, match="tiny-few takes .* 32 x 32 .* are 64 x 64"):
+        with pytest.raises(ValueError, match="tiny-few takes .* 32 x 32 .* are 36 x 36"):
             print(name, ask())
     found = [*explored.compare(finished, large, 1)][-1]
     assert found.other_size == ["tiny-few", "tiny-orl"] and not found.drawn
 
 
-def test_a_run_that_has_trained_on_is_opened_anew(finished, sets, tiny, tmp_path):
-    run = training.train(tiny, sets["few"], runs.at("longer"), epochs=1)
+def test_a_run_that_has_trained_on_is_opened_anew(run, few):
     before = predictor.opened(run)
-    assert predictor.opened(run) is before and "1 epoch," in before.title
-    training.train(tiny, sets["few"], run, epochs=2)
-    assert "2 epochs," in predictor.opened(run).title
+    assert predictor.opened(run) is before and "3 epochs," in before.title
+    training.train(run.config, few, run, epochs=4, batch_size=BATCH)
+    assert "4 epochs," in predictor.opened(run).title
 
 
 def test_epochs_are_the_drawings_that_were_kept(finished, sets):

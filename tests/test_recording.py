@@ -77,7 +77,8 @@ def test_a_small_teaching_is_kept_with_its_log(tmp_path, monkeypatch):
     monkeypatch.setattr(recording, "Recognizer", lambda: SMALL)
     monkeypatch.setattr(recognizer_training, "LESSON", Lesson(epochs=2))
     monkeypatch.setattr(recognizer_training, "SIZE", 32)
-    kept = recording.fingerprint(heads=30, epochs=1, batch_size=16)
+    monkeypatch.setattr(recording, "SETTLERS", 30)
+    kept = recording.fingerprint(heads=30, epochs=1, batch_size=10)
     assert (kept.path / "teaching.csv").read_text().count("\n") == 3
     assert kept.record["settings"]["start"]["run"] == "fingerprint-taught"
     taught = runs.Run(files.home() / "build" / "fingerprint-taught").model()
@@ -108,7 +109,7 @@ def test_what_is_kept_with_weights_is_checked(tmp_path, monkeypatch):
     monkeypatch.setenv("SPECULO_HOME", str(tmp_path))
     monkeypatch.setattr(runs, "RECORDED", tmp_path / "recorded")
     monkeypatch.setattr(recording, "PRETRAINED_ARCHITECTURE", "v8-mended-64th")
-    kept = recording.pretrained(heads=6, epochs=1, batch_size=16)
+    kept = recording.pretrained(heads=6, epochs=1, batch_size=10)
     assert kept.name == recording.PRETRAINED and kept.model().name == "Speculo-v8-mended-64th"
     whole = files.read_arrays(runs.at(kept.name).path / "best.npz")
     for name, half in files.read_arrays(kept.path / "best.npz").items():
@@ -132,7 +133,7 @@ def test_halves_draw_the_same_picture():
 def test_what_is_kept_of_a_run_is_all_but_its_weights(tmp_path, monkeypatch):
     monkeypatch.setenv("SPECULO_HOME", str(tmp_path))
     monkeypatch.setattr(runs, "RECORDED", tmp_path / "recorded")
-    kept = recording.heads("v8-mended-64th", heads=6, epochs=1, batch_size=16)
+    kept = recording.heads("v8-mended-64th", heads=6, epochs=1, batch_size=10)
     found = {str(path.relative_to(kept.path)) for path in kept.path.rglob("*") if path.is_file()}
     pictures = {f"img/{name}.png" for name in ("dataset", "model", "loss", "predictions")}
     assert found == {

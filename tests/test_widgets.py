@@ -484,9 +484,9 @@ def test_runs_side_by_side_follow_their_boxes(finished, sets):
 
 
 def test_a_run_that_takes_another_size_is_named(finished):
-    large = {"large": pairs.split(speculo.load("orl", people=3, size=64))}
+    large = {"large": pairs.split(speculo.load("orl", people=3, size=36))}
     explorer = widgets.predictions(finished, large)
-    assert "takes faces of 32 x 32 pixels, these are 64 x 64" in explorer.problem.value
+    assert "takes faces of 32 x 32 pixels, these are 36 x 36" in explorer.problem.value
     explorer = widgets.compare(finished, large)
     assert explorer.shown["note"].value == "Takes other sizes than orl: tiny-few, tiny-orl."
 

@@ -180,7 +180,7 @@ def no_error(request) -> Iterator[None]:
 
 
 def open_chapter(lab: Window, server: tuple[str, str], name: str) -> None:
-    lab.page.goto(f"{server[0]}/lab/tree/notebooks/{name}.ipynb")
+    lab.page.goto(f"{server[0]}/lab/tree/notebooks/{name}.ipynb?reset")  # no tab of before
     panel = lab.page.locator(".jp-NotebookPanel:not(.lm-mod-hidden)")
     panel.locator(".jp-Cell").first.wait_for()
     tab = lab.page.locator(".lm-TabBar-tab.lm-mod-current", has_text=f"{name}.ipynb")

@@ -12,6 +12,12 @@ GOLDEN = Path(__file__).with_name("card_summary.txt")
 
 
 @pytest.fixture(scope="module")
+def tiny():
+    """With all layers of the card: nothing is trained here."""
+    return replace(model.V8, name="Speculo-tiny", filters=(16, 16, 8, 8, 8), latent_size=32)
+
+
+@pytest.fixture(scope="module")
 def v8():
     return model.build(model.V8, seed=0)
 

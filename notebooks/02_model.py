@@ -149,7 +149,7 @@ plots.output_range(targets, untrained)
 # that are zero, up to rounding, are directions that nothing ever moves in.
 
 # %%
-latents = model.forward(model.encoder(network), faces.images[:400]).astype(np.float64)
+latents = model.forward(model.encoder(network), faces.images[:200]).astype(np.float64)
 values = np.linalg.svd(latents - latents.mean(axis=0), compute_uv=False)
 rank = diagnosis.rank(values)
 print(f"{latents.shape[1]} numbers in a fingerprint, {len(latents)} faces, rank {rank}")

@@ -180,7 +180,7 @@ if scale.have("distributed", '-e ".[cluster]"'):
 # %%
 apart = None
 if scale.have("jax", "jax"):
-    answers = [scale.on_devices(count) for count in (1, 2)]
+    answers = scale.on_devices(1, 2)
     for each in answers:
         print(
             f"{each['devices']} device{'s' if each['devices'] > 1 else ' '}: losses {each['losses']}"

@@ -25,6 +25,7 @@ from speculo import (
     augmentation,
     checks,
     cluster,
+    evaluation,
     faces,
     files,
     model,
@@ -237,6 +238,17 @@ def record(
     return table
 
 
+def record_baselines(path: Path) -> pd.DataFrame:
+    """Write what predictors without a network reach on each fold: columns held out, predictor, MSE."""
+    found = {
+        name: evaluation.table(evaluation.baselines(split), split.test)["MSE"]
+        for name, split in folds().items()
+    }
+    table = pd.concat(found, names=["held out", "predictor"]).round(6).reset_index()
+    files.write_text(path, table.to_csv(index=False))
+    return table
+
+
 def summary(table: pd.DataFrame) -> pd.DataFrame:
     """Mean MSE of each change over people and seeds, with its spread over seeds.
 
@@ -293,6 +305,8 @@ def main() -> None:
     run.write_record(
         training.circumstances(config, MENDED.recipe, settings) | {"status": "finished"}
     )
+    if not (options.out / "baselines.csv").is_file():
+        record_baselines(options.out / "baselines.csv")
     for seed in range(options.seeds):
         record(
             options.out / ("final.csv" if options.final else "ablation.csv"),

@@ -251,13 +251,13 @@ def crowd(prints: np.ndarray, person: np.ndarray, count: int, seed: int = 0) -> 
     return moved / np.linalg.norm(moved, axis=1, keepdims=True)
 
 
-def on_devices(count: int, timeout: float = 300) -> dict:
-    """Train a small v8 with JAX on so many virtual devices of the CPU, in a process of its own.
+def on_devices(*counts: int) -> list[dict]:
+    """Train a small v8 with JAX on so many virtual devices of the CPU, each time in a process of its own.
 
     Returns
     -------
-    dict
-        ``devices``, and the ``losses`` of two epochs.
+    list of dict
+        ``devices``, and the ``losses`` of two epochs, for each of `counts`.
 
     Raises
     ------
@@ -266,23 +266,37 @@ def on_devices(count: int, timeout: float = 300) -> dict:
     RuntimeError
         If the training failed: the message has its last line.
     """
-    checks.whole_number("count", count, 1, 64)
+    for count in counts:
+        checks.whole_number("counts", count, 1, 64)
     if importlib.util.find_spec("jax") is None:
         raise ModuleNotFoundError("JAX is not installed: .venv/bin/pip install jax")
-    flags = f"--xla_force_host_platform_device_count={count} --xla_backend_optimization_level=0"
+    found = []
     with tempfile.TemporaryDirectory() as home:
-        where = {"KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu", "XLA_FLAGS": flags}
-        done = subprocess.run(
-            [sys.executable, "-m", "speculo.scale"],
-            env=os.environ | where | {"SPECULO_HOME": home},
-            capture_output=True,
-            text=True,
-            timeout=timeout,
-            check=False,
-        )
-    if done.returncode:
-        raise RuntimeError(f"The training failed: {done.stderr.strip().splitlines()[-1]}")
-    return json.loads(done.stdout.splitlines()[-1])
+        started = [_start_training(count, Path(home, str(count))) for count in counts]
+        for each in started:
+            out, err = each.communicate()
+            if each.returncode:
+                raise RuntimeError(f"The training failed: {err.strip().splitlines()[-1]}")
+            found.append(json.loads(out.splitlines()[-1]))
+    return found
+
+
+def _start_training(devices: int, home: Path) -> subprocess.Popen:
+    home.mkdir()
+    where = {
+        "KERAS_BACKEND": "jax",
+        "JAX_PLATFORMS": "cpu",
+        # Compiled sooner: the training is a short one.
+        "XLA_FLAGS": f"--xla_force_host_platform_device_count={devices} --xla_backend_optimization_level=0",
+        "SPECULO_HOME": str(home),
+    }
+    return subprocess.Popen(
+        [sys.executable, "-m", "speculo.scale"],
+        env=os.environ | where,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
 
 
 def _write_photos(folder: Path, count: int, side: int) -> float:

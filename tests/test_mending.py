@@ -414,6 +414,14 @@ def test_the_recorded_ablation_has_every_variant_on_the_same_people():
     found = table.groupby(["kind", "change"]).size()
     assert set(found.index) == set(ablation.variants()) and (found == 8).all()
     assert len(ablation.complete(table)) == len(table)
+    baselines = pd.read_csv(folder / "baselines.csv")
+    assert set(baselines["held out"]) == set(ablation.folds()) == set(table["held out"])
+    mean = baselines[baselines["predictor"] == "mean frontal face"].set_index("held out")["MSE"]
+    for name, split in ablation.folds().items():
+        fronts = split.train.take(np.unique(split.train.target, return_index=True)[1]).batch()[1]
+        assert mean[name] == pytest.approx(
+            evaluation.mse(split.test.batch()[1], fronts.mean(0)), abs=1e-4
+        )
     final = pd.read_csv(folder / "final.csv").groupby(["kind", "change"]).size()
     assert dict(final) == {("none", ablation.PUBLISHED): 3, ablation.ALL: 3}
 

@@ -23,9 +23,7 @@ dataset = "orl"  # the faces, by name; chapter 01 lists the names
 people = None  # how many people; None takes all
 crop = None  # "auto" finds the face in each photo of a folder of snapshots
 seed = 0  # of all that is random: the split, the first weights, the order, the dropout
-run = (
-    None  # name of a folder in runs/, of a training on this machine; None takes that of chapter 03
-)
+run = None  # name of a folder in runs/; None takes the chapter's own
 heads_people = 200  # how many drawn people
 photos = 400  # how many photos are written and prepared to measure it
 workers = 16  # machines like this one
@@ -91,8 +89,9 @@ speculo.chapter.table(
 # ## What does a dataset cost?
 #
 # The costs grow in proportion, so the table needs no more than these rates and a number of photos.
-# We compare ORL, YouTube Faces (the dataset of 2020), and a thousand times that. The last column is
-# one GPU, whose peak and share are the parameters above. They are assumptions: no GPU was measured.
+# We compare ORL, YouTube Faces (the dataset of 2020), and a thousand times that. The last three
+# columns are times: on this machine, on several workers, and on one GPU. Its peak, and the share of
+# it that a training reaches, are parameters. They are assumptions: no GPU was measured.
 
 # %%
 sizes = {"ORL": 400, "YouTube Faces": scale.FRAMES, "a thousand times": 1000 * scale.FRAMES}
@@ -100,25 +99,21 @@ gpu = 1000 * gpu_teraflops * gpu_share
 passes = trained.epochs
 costs = scale.costs(stages, sizes, epochs=passes, workers=workers, gpu=gpu)
 print(
-    f"{passes} epochs; {workers} workers; a GPU of {gpu_teraflops:g} TFLOP/s, of which {gpu_share:.0%} are used"
+    f"{passes} epochs; {workers} workers, or one GPU: {gpu_share:.0%} of {gpu_teraflops:g} TFLOP/s"
 )
 speculo.chapter.table(
-    costs.rename(
-        columns={"hours, workers": f"hours, {workers} workers", "hours, GPU": "hours, one GPU"}
-    ),
-    "{:,.3g}",
-    na_rep="",
+    costs,
+    {"GB": "{:,.3g}", "GFLOP": "{:,.3g}"} | {name: scale.spoken for name in costs.columns[2:]},
 )
 
 # %%
 large = costs.loc["YouTube Faces"]
-slowest = large["hours here"].idxmax()
-share = large["hours here"].max() / large["hours here"].sum()
+slowest, share = large["here"].idxmax(), large["here"].max() / large["here"].sum()
 print(
-    f"YouTube Faces takes {large['hours here'].sum():,.0f} hours on this machine. {share:.0%} of them are {slowest}."
+    f"YouTube Faces takes {scale.spoken(large['here'].sum())} on this machine. {share:.0%} of that is {slowest}."
 )
 print(
-    f"The faces take {large.loc['training', 'GB']:.2f} GB as small grey pictures, and fit into memory."
+    f"As small grey pictures all its faces take {large.loc['training', 'GB']:.2f} GB, so they fit into memory."
 )
 
 # %% [markdown]
@@ -133,7 +128,9 @@ print(
 line = [
     replace(each, rate=gpu / each.gigaflop) if each.name == "training" else each for each in stages
 ]
-lines = {count: scale.simulate(line, count, seed=seed) for count in range(1, workers + 1)}
+equal = line[2].rate / line[1].rate  # so many workers prepare as fast as the GPU trains
+counts = np.unique(np.linspace(1, 2 * equal + 2, 14).astype(int)).tolist()
+lines = {count: scale.simulate(line, count, seed=seed) for count in counts}
 rates = {count: each["rate"].iloc[0] for count, each in lines.items()}
 enough = next(count for count, rate in rates.items() if rate > 0.95 * max(rates.values()))
 busiest = lines[max(lines)]["works"].idxmax()
@@ -141,15 +138,15 @@ print(
     f"The whole line does {rates[1]:,.0f} photos a second with one worker, and {max(rates.values()):,.0f} at most."
 )
 print(
-    f"It needs {enough} workers for that. With more, the stage that works all the time is {busiest}."
+    f"It needs {enough} workers to come close. With {max(lines)}, the busiest stage is {busiest}."
 )
 plots.stalls(lines)
 
 # %% [markdown]
-# **Figure 10.1.** Left, how fast the whole line is by the number of workers: it rises, and then it
-# does not. Right, what each stage does with its time. With one worker look for the stage that never
-# waits: it is the one to add workers to. With all of them, another stage never waits, and further
-# workers are held up by it.
+# **Figure 10.1.** Left, how fast the whole line is by the number of workers. Where the curve turns
+# flat, more workers no longer help. Right, what each stage does with its time, with few workers,
+# with some, and with many. The stage that works all the time is the one that the others wait for:
+# with few workers it is one that they can share, and with many it is one that they cannot.
 #
 # ## The same calls on a cluster
 #
@@ -182,9 +179,7 @@ apart = None
 if scale.have("jax", "jax"):
     answers = scale.on_devices(1, 2)
     for each in answers:
-        print(
-            f"{each['devices']} device{'s' if each['devices'] > 1 else ' '}: losses {each['losses']}"
-        )
+        print(f"Devices: {each['devices']}. Losses of two epochs: {each['losses']}")
     apart = float(np.abs(np.subtract(answers[0]["losses"], answers[1]["losses"])).max())
     print(f"They differ by {apart:.5f} at most.")
 
@@ -242,7 +237,7 @@ if scale.have("usearch", '-e ".[index]"'):
 # %% tags=["metrics"]
 {
     "preparing": round(stages[1].rate),
-    "hours": round(float(large["hours here"].sum()), 1),
+    "hours": round(float(large["here"].sum()) / 3600, 1),
     "enough": enough,
     "same": same,
     "apart": apart,

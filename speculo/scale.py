@@ -8,7 +8,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -110,29 +110,37 @@ def costs(
     Returns
     -------
     pandas.DataFrame
-        Index (dataset, stage); columns ``GB``, ``GFLOP``, ``hours here``, ``hours, workers`` and
-        ``hours, GPU``, the last one NaN where no network is at work.
+        Index (dataset, stage); columns ``GB``, ``GFLOP``, and the seconds ``here``, on ``workers``
+        and on one ``GPU``, which are NaN where no network is at work.
     """
     rows = {}
     for name, count in photos.items():
         for stage in stages:
             passes = count * (epochs if stage.name == "training" else 1)
-            hours = passes / stage.rate / 3600
+            seconds = passes / stage.rate
             rows[name, stage.name] = {
                 "GB": count * stage.size / 1e9,
                 "GFLOP": passes * stage.gigaflop,
-                "hours here": hours,
-                "hours, workers": hours / (workers if stage.divides else 1),
-                "hours, GPU": passes * stage.gigaflop / gpu / 3600 if stage.gigaflop else np.nan,
+                "here": seconds,
+                "workers": seconds / (workers if stage.divides else 1),
+                "GPU": passes * stage.gigaflop / gpu if stage.gigaflop else np.nan,
             }
     return pd.DataFrame(rows).T.rename_axis(["dataset", "stage"])
+
+
+def spoken(seconds: float) -> str:
+    """Say a time in the largest unit of which there is one: ``"3.4 hours"``. Of NaN, nothing."""
+    for unit, length in (("days", 86_400), ("hours", 3600), ("minutes", 60), ("seconds", 1)):
+        if seconds >= length:
+            return f"{seconds / length:,.{0 if seconds >= 100 * length else 1}f} {unit}"
+    return "" if np.isnan(seconds) else f"{1000 * seconds:,.2g} ms"
 
 
 def simulate(
     stages: Sequence[Stage],
     workers: int,
     *,
-    pieces: int = 400,
+    pieces: int = 2000,
     piece: int = 64,
     room: int = 2,
     spread: float = 0.3,
@@ -323,13 +331,11 @@ def main() -> None:
     """Train a small v8 for two epochs on the devices of this process, and print the losses."""
     import speculo
     from speculo import pairs, sharing, training
-    from speculo.diagnosis import NARROW
 
     split = pairs.split(speculo.load("orl", people=5))
-    narrow = model.narrowed(NARROW, 4)
-    run = training.train(
-        narrow, split, runs.Run(files.home() / "run"), epochs=2, precision="float32"
-    )
+    small = replace(model.V8, filters=(16, 16), latent_size=64)
+    run = runs.Run(files.home() / "run")
+    training.train(small, split, run, epochs=2, precision="float32")
     losses = [round(each, 5) for each in run.history["loss"]]
     print(json.dumps({"devices": sharing.devices(), "losses": losses}))
 

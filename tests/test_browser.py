@@ -447,8 +447,6 @@ def test_a_photo_that_was_chosen_is_not_saved_with_the_widgets(explorer, noteboo
     until(lambda: "mum and me.png" in yours.inner_text(), "the photo")
     yours.locator("select").nth(2).select_option("the whole photo")
     until(lambda: yours.locator(".speculo-face:visible").count() == 8, "the crop")
-    nearest = yours.locator(".speculo-face").nth(3).inner_text().strip()
-    explorer.page.keyboard.press("Control+s")
 
     def saved() -> dict:
         with suppress(ValueError):  # while it is being written
@@ -456,7 +454,13 @@ def test_a_photo_that_was_chosen_is_not_saved_with_the_widgets(explorer, noteboo
             return metadata.get("widgets", {"": {}}).popitem()[1].get("state", {})
         return {}
 
-    until(lambda: nearest in json.dumps(saved()), "the state of the widgets")
+    def nearest_is_saved() -> bool:
+        explorer.page.keyboard.press("Control+s")
+        time.sleep(1)
+        nearest = yours.locator(".speculo-face").nth(3).inner_text().strip()  # it may still change
+        return nearest in json.dumps(saved())
+
+    until(nearest_is_saved, "the state of the widgets")
     state, text = saved(), notebook.read_text(encoding="utf-8")
     assert "mum and me" not in text and base64.b64encode(content)[:200].decode() not in text
     buffers = [each["data"] for one in state.values() for each in one.get("buffers", ())]

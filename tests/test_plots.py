@@ -12,7 +12,7 @@ import pytest
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
-from speculo import evaluation, model, pairs, plots, runs
+from speculo import evaluation, model, pairs, plots, runs, scale
 from speculo.plots.style import short
 
 HISTORY = pd.DataFrame(
@@ -151,6 +151,9 @@ def figures(faces, split, outputs, names):
             np.array([names[each] for each in faces.person[:20]]),
         ),
         "rates_by_group": lambda: plots.rates_by_group(RATES.rename({"a": a, "b": b})),
+        "stalls": lambda: plots.stalls(
+            {n: scale.simulate([scale.Stage(a, 9, 1), scale.Stage(b, 9, 1)], n) for n in (1, 2)}
+        ),
         "ablation": lambda: plots.ablation(
             SUMMARY.rename({"a": a, "b": b}), {a: 0.02, c: 0.013}, title=c
         ),

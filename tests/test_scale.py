@@ -20,13 +20,19 @@ def test_costs_are_in_proportion():
     found = scale.costs(LINE, {"one": 1000, "ten": 10_000}, epochs=5, workers=4, gpu=30_000)
     assert np.allclose(found.loc["ten"], 10 * found.loc["one"], equal_nan=True)
     one = found.loc["one"]
-    assert one.loc["preparing", "hours here"] == pytest.approx(1000 / 100 / 3600)
-    assert one.loc["preparing", "hours, workers"] == pytest.approx(1000 / 400 / 3600)
+    assert one.loc["preparing", "here"] == pytest.approx(1000 / 100)
+    assert one.loc["preparing", "workers"] == pytest.approx(1000 / 400)
     training = one.loc["training"]
-    assert training["hours here"] == training["hours, workers"] == pytest.approx(10 / 3600)
+    assert training["here"] == training["workers"] == pytest.approx(10)
     assert training["GFLOP"] == 5 * 1000 * 60
-    assert training["hours, GPU"] == pytest.approx(300_000 / 30_000 / 3600)
-    assert np.isnan(one.loc["reading", "hours, GPU"])
+    assert training["GPU"] == pytest.approx(300_000 / 30_000)
+    assert np.isnan(one.loc["reading", "GPU"])
+
+
+def test_a_time_is_said_in_words():
+    said = {0.002: "2 ms", 3.14: "3.1 seconds", 200: "3.3 minutes", 7e4: "19.4 hours"}
+    said |= {2e5: "2.3 days", 1e9: "11,574 days", np.nan: ""}
+    assert {seconds: scale.spoken(seconds) for seconds in said} == said
 
 
 @pytest.mark.parametrize("workers", [1, 3, 8])

@@ -5,11 +5,12 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from speculo.plots import style
-from speculo.plots.style import DECODER, ENCODER, LATENT, MUTED
+from speculo.plots.style import DECODER, ENCODER, LATENT, MUTED, PALE, short
 
-COLORS = {"works": ENCODER, "waits": "#d9d9d9", "is held up": DECODER}
+COLORS = {"works": ENCODER, "waits": PALE, "is held up": DECODER}
 
 
 def stalls(lines: Mapping[int, pd.DataFrame]) -> Figure:
@@ -28,18 +29,19 @@ def stalls(lines: Mapping[int, pd.DataFrame]) -> Figure:
     axes[0].plot(list(lines), rates, "o-", color=LATENT, markersize=4)
     axes[0].set(xlabel="workers", ylabel="photos a second, whole line", title="How fast")
     axes[0].set_ylim(0, 1.15 * max(rates))
-    axes[0].set_xticks(sorted({*some, *list(lines)[::2]}))
+    axes[0].xaxis.set_major_locator(MaxNLocator(6, integer=True))
     for axis, workers in zip(axes[1:], some, strict=True):
         line = lines[workers]
         place, start = -np.arange(len(line)), np.zeros(len(line))
         for name, color in COLORS.items():
             axis.barh(place, 100 * line[name], left=start, color=color, height=0.6, label=name)
             start = start + 100 * line[name]
-        axis.set_yticks(place, line.index if workers == some[0] else [""] * len(line))
+        names = [short(each) if workers == some[0] else "" for each in line.index]
+        axis.set_yticks(place, names)
         axis.set(xlabel="% of its time", xlim=(0, 100))
         axis.set_title(f"{workers} worker{'' if workers == 1 else 's'}")
-    handles, names = axes[1].get_legend_handles_labels()
+    handles, labels = axes[1].get_legend_handles_labels()
     figure.legend(
-        handles, names, loc="outside upper right", ncols=len(names), fontsize=8, labelcolor=MUTED
+        handles, labels, loc="outside upper right", ncols=len(labels), fontsize=8, labelcolor=MUTED
     )
     return figure

@@ -7,10 +7,28 @@
 # ---
 
 # %% [markdown]
-# # Start here
+# # 00 Start here
 #
 # In this notebook we see what Speculo does to a face, what will train it on this machine, and what
 # the chapters hold.
+#
+# ## The lesson of this book
+#
+# A network can reach a small loss and draw the same grey blob for everybody. The loss is the mean
+# squared difference from the right picture, pixel by pixel. A blurred grey face is nobody's face,
+# so it is never right. But it is not far from anybody's face either, so its loss is small. A loss
+# means nothing alone. It needs a *baseline* beside it: the error of a predictor that knows nothing,
+# such as one grey picture for all.
+#
+# The model of this book was published with a small loss and no baseline. We build it again, find
+# out what was wrong with it, and mend it. In the end you will be able to
+#
+# - put baselines beside a loss, and say what a network has learned beyond them;
+# - find the cause of a bad drawing, by changing one thing at a time;
+# - train on few people without fooling yourself about people whom the network has never seen;
+# - judge fingerprints of faces by the measures of the field.
+#
+# ## The model
 #
 # **Speculo-v8** is a convolutional autoencoder. It takes a grey photo of a face, 32 by 32 pixels,
 # in any pose. It draws the *front* of the same person: the face as it would look straight into the
@@ -129,7 +147,7 @@ display(Markdown(book.contents().replace("](notebooks/", "](")))
 # Speculo is to draw the front of a face, and its fingerprint is what it keeps on the way. We know
 # what trains it on this machine.
 #
-# Next: [The faces](01_dataset.ipynb).
+# Next: [01 The faces](01_dataset.ipynb).
 
 # %% tags=["metrics"]
 {"people": len(split.train.people) + len(split.test.people)}

@@ -7,7 +7,7 @@
 # ---
 
 # %% [markdown]
-# # The faces
+# # 01 The faces
 #
 # In this notebook we meet the people in the photographs, choose the front of each, and keep some
 # people apart for the test. Then we draw a second dataset: people who do not exist, in every pose.
@@ -302,7 +302,7 @@ speculo.chapter.table(benchmark.wide(measured, "rank-1"), "{:.1%}")
 # person can be equally frontal and still differ. Of drawn heads, pose and front are exact, and
 # there are as many as we like.
 #
-# Next: [The model](02_model.ipynb).
+# Next: [02 The model](02_model.ipynb).
 
 # %% tags=["metrics"]
 {

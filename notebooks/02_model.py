@@ -7,7 +7,7 @@
 # ---
 
 # %% [markdown]
-# # The model
+# # 02 The model
 #
 # In this notebook we build Speculo-v8 layer by layer, check it against its card, and look at what
 # its shape allows before any training.
@@ -167,7 +167,7 @@ plots.singular_values(values[:128], rank=rank)
 # The network is the one on the card: same names, same shapes, same parameters. Its shape alone
 # tells two things. It cannot draw dark pixels, and its 4096 latent numbers are worth 64 at most.
 #
-# Next: [Training](03_training.ipynb).
+# Next: [03 Training](03_training.ipynb).
 
 # %% tags=["metrics"]
 {

@@ -7,7 +7,7 @@
 # ---
 
 # %% [markdown]
-# # Training
+# # 03 Training
 #
 # In this notebook we train the network of the card on photographs of real people.
 #
@@ -124,7 +124,7 @@ plots.snapshots(split.test, [drawn[epoch] for epoch in some], some)
 # the log has the speed. With the default parameters the loss falls, quickly at first and then
 # slowly. Whether it is a good loss, no loss can tell by itself.
 #
-# Next: [Results](04_results.ipynb).
+# Next: [04 Results](04_results.ipynb).
 
 # %% tags=["metrics"]
 {

@@ -7,7 +7,7 @@
 # ---
 
 # %% [markdown]
-# # Results
+# # 04 Results
 #
 # In this notebook we judge the trained v8 on people whom it has never seen, beside predictors that
 # need no network at all.
@@ -187,7 +187,7 @@ print(f"Written to {files.shown(path)}")
 # this chapter cannot tell: that needs experiments. If you would rather see first what a mended v8
 # draws, look at the faces in [Mending v8](07_mending_v8.ipynb#Faces).
 #
-# Next: [What went wrong](05_what_went_wrong.ipynb).
+# Next: [05 What went wrong](05_what_went_wrong.ipynb).
 
 # %% tags=["metrics"]
 {

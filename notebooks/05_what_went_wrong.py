@@ -7,7 +7,7 @@
 # ---
 
 # %% [markdown]
-# # What went wrong
+# # 05 What went wrong
 #
 # In this notebook we find out why v8 drew the same grey blob for everybody: nine suspects, an
 # experiment each.
@@ -69,7 +69,7 @@ print(f"v8 as published: {published / grey:.0%} of the error of one constant gre
 blob = levels["mean front, no pixel below 0.5"]
 print(f"{published / blob:.0%} of that of one picture for all, as far as v8 can draw it")
 number = f"published {published:.4f}, constant grey {grey:.4f}, mean front {mean_front:.4f}"
-verdicts.append(Verdict("a loss without a baseline", published > mean_front, number))
+verdicts.append(Verdict("a loss without a baseline", published > mean_front, number, diagnosis.NO))
 plots.levels(levels, diagnosis.PUBLISHED)
 
 # %% [markdown]
@@ -131,7 +131,9 @@ below, floor = evaluation.output_floor(split.test)
 print(f"{below:.0%} of the target pixels are below 0.5. A perfect v8 would still miss {floor:.4f}.")
 print(f"Without the ReLU the error changes by {-gain:+.4f}; spread over seeds {noise:.4f}")
 number = f"error {-gain / errors.mean():+.0%} without it, floor {floor:.4f}"
-verdicts.append(Verdict("ReLU before the sigmoid", diagnosis.beyond_seeds(gain, noise), number))
+verdicts.append(
+    Verdict("ReLU before the sigmoid", diagnosis.beyond_seeds(gain, noise), number, diagnosis.YES)
+)
 
 # %% [markdown]
 # A difference between trainings counts only if it is more than twice the spread over their seeds.
@@ -160,7 +162,7 @@ alike = diagnosis.spread(bytes_fed)
 print(f"Fed 0..255: {extreme:.0%} of the pixels are 0.5 or white")
 print(f"Spread from face to face {alike:.4f}, in 0..1 {diagnosis.spread(by_full):.4f}")
 number = f"error {after:.4f}, in 0..1 {before:.4f}; {extreme:.0%} of the pixels 0.5 or white"
-verdicts.append(Verdict("0..255 at evaluation", after > before, number))
+verdicts.append(Verdict("0..255 at evaluation", after > before, number, diagnosis.YES))
 
 # %% [markdown]
 # ## Suspect: 4096 numbers made of 64
@@ -195,7 +197,9 @@ worst = np.max(np.abs(in_64 - in_4096) / in_4096)
 print(f"Rank {rank}; correlation {np.corrcoef(in_4096, in_64)[0, 1]:.6f}, ")
 print(f"largest relative difference of a distance {worst:.1e}, which is rounding")
 number = f"rank {rank}, distances in 64 numbers equal to {worst:.0e}"
-verdicts.append(Verdict("4096 numbers of rank 64", rank <= 64 and worst < 1e-3, number))
+verdicts.append(
+    Verdict("4096 numbers of rank 64", rank <= 64 and worst < 1e-3, number, diagnosis.NO)
+)
 
 # %% [markdown]
 # So v8 stores 64 times as many numbers as it needs. That wastes memory, and has nothing to do with
@@ -218,7 +222,7 @@ right, wrong = (np.median(each) for each in angles.values())
 print(f"Median angle of a front: {right:.0f}° by rotation, {wrong:.0f}° by sum")
 print(f"{np.mean(by_sum != by_angle):.0%} of the photos get another target")
 number = f"fronts {wrong:.0f}° off, not {right:.0f}° (medians)"
-verdicts.append(Verdict("front by |yaw + pitch + roll|", wrong > right, number))
+verdicts.append(Verdict("front by |yaw + pitch + roll|", wrong > right, number, diagnosis.WORSE))
 plots.front_angles(angles)
 
 # %% [markdown]
@@ -270,7 +274,7 @@ print(f"First numbers up to {first[-1]} that do no harm: {(shares == 0).sum()} o
 number = (
     f"{shuffled:.0%} of the frames wrong, {off:.0f}° off, if a video begins at frame {frames[0]}"
 )
-verdicts.append(Verdict("frames sorted as text", shuffled > 0, number))
+verdicts.append(Verdict("frames sorted as text", shuffled > 0, number, diagnosis.WORSE))
 plots.wrong_by_first_frame(first, shares)
 
 # %% [markdown]
@@ -313,7 +317,11 @@ plots.matched_targets(faces, fronts, shown)
 print(f"For comparison: mean front {mean_front:.4f}, constant grey {grey:.4f}")
 by_case = " or ".join(f"{error:.4f} ({case})" for case, error in matched["MSE"].items())
 held = matched["MSE"].max() > mean_front
-verdicts.append(Verdict("targets by folder position", held, f"a perfect model scores {by_case}"))
+verdicts.append(
+    Verdict(
+        "targets by folder position", held, f"a perfect model scores {by_case}", diagnosis.WORSE
+    )
+)
 
 # %% [markdown]
 # Where such targets give a perfect model a larger error than the mean front has, a validation loss
@@ -334,7 +342,7 @@ right = faces.person[split.train.target[shown]] != split.train.person[shown]
 print(f"{strangers.sum()} of {len(strangers)} faces in the row y_train are not the person above,")
 print(f"{right.sum()} of {len(right)} where the row is printed right:")
 number = f"{strangers.sum()} of {len(strangers)} are not the person above"
-verdicts.append(Verdict("wrong row in the dataset picture", strangers.any(), number))
+verdicts.append(Verdict("wrong row in the dataset picture", strangers.any(), number, diagnosis.NO))
 plots.dataset(split)
 
 # %% [markdown]
@@ -359,7 +367,7 @@ print(
 )
 print(f"Beside a training step of chapter 03: {share:.1%} of its time")
 number = f"{slower:,.0f} times as long; {share:.1%} of a step here"
-verdicts.append(Verdict("every JPEG decoded in each epoch", slower > 1, number))
+verdicts.append(Verdict("every JPEG decoded in each epoch", slower > 1, number, diagnosis.NO))
 plots.seconds({"JPEG, one by one": times.files, "memory": times.memory, "step of v8": step})
 
 # %% [markdown]
@@ -383,7 +391,7 @@ speculo.chapter.table(diagnosis.verdict_table(verdicts))
 # one thing let all of this pass: a loss with no baseline beside it. For other faces, the table of
 # verdicts says what holds.
 #
-# Next: [What the notes said](06_what_the_notes_said.ipynb).
+# Next: [06 What the notes said](06_what_the_notes_said.ipynb).
 
 # %% tags=["metrics"]
 {

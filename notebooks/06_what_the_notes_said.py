@@ -7,7 +7,7 @@
 # ---
 
 # %% [markdown]
-# # What the notes said
+# # 06 What the notes said
 #
 # In this notebook we test the three notes that end the card of v8, an experiment each.
 #
@@ -211,7 +211,7 @@ speculo.chapter.table(diagnosis.verdict_table(verdicts))
 # There, even without the ReLU these small trainings stay above the mean face. What else is missing,
 # the next chapter asks.
 #
-# Next: [Mending v8](07_mending_v8.ipynb).
+# Next: [07 Mending v8](07_mending_v8.ipynb).
 
 # %% tags=["metrics"]
 {

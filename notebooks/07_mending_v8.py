@@ -7,7 +7,7 @@
 # ---
 
 # %% [markdown]
-# # Mending v8
+# # 07 Mending v8
 #
 # In this notebook we change v8 one step at a time, see what is needed, and look at what the mended
 # model draws of people whom it has never seen.
@@ -351,7 +351,7 @@ for name in (mended, f"{mended}, fingerprints", "kernel ridge", "input itself"):
 #
 # A drawing is no fingerprint yet. The next chapter trains a network that tells people apart.
 #
-# Next: [Fingerprints](08_fingerprints.ipynb).
+# Next: [08 Fingerprints](08_fingerprints.ipynb).
 
 # %% tags=["metrics"]
 {

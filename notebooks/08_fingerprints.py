@@ -7,7 +7,7 @@
 # ---
 
 # %% [markdown]
-# # Fingerprints
+# # 08 Fingerprints
 #
 # In this notebook we ask how well fingerprints tell people apart: those of v8, those of a small
 # network that learned nothing else, and raw pixels.
@@ -409,7 +409,7 @@ print("\n".join(mistakes.groups_apart(groups)) or "none")
 # than telling people apart: a small network that learned just this is compared with it in the
 # tables above. And a share of right answers is worth what was left out of it.
 #
-# Next: [The explorer](09_explorer.ipynb).
+# Next: [09 The explorer](09_explorer.ipynb).
 
 # %% tags=["metrics"]
 {

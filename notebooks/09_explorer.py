@@ -7,7 +7,7 @@
 # ---
 
 # %% [markdown]
-# # The explorer
+# # 09 The explorer
 #
 # In this notebook we turn heads, step through people and slide between them, and watch what the
 # models make of it.
@@ -180,7 +180,7 @@ side_by_side.figure()
 #
 # To see your own model here, train one in [chapter 03](03_training.ipynb) and run this chapter again.
 #
-# Next: [Beyond one machine](10_beyond_one_machine.ipynb).
+# Next: [10 Beyond one machine](10_beyond_one_machine.ipynb).
 
 # %% tags=["metrics"]
 {

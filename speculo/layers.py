@@ -81,7 +81,7 @@ class Conv2D(keras.layers.Conv2D):
 
     def convolution_op(self, inputs, kernel):  # noqa: ANN001, ANN201 - tensors of the backend
         """Convolve."""
-        if min(kernel.shape[2:]) < NARROW:
+        if _is_other(self) or self.strides != (1, 1):
             return super().convolution_op(inputs, kernel)
 
         @keras.ops.custom_gradient
@@ -101,9 +101,9 @@ class Conv2DTranspose(keras.layers.Conv2DTranspose):
 
     def call(self, inputs):  # noqa: ANN001, ANN201 - a tensor of the backend
         """Convolve, add the bias, activate."""
-        if min(self.kernel.shape[2:]) < NARROW:
-            return super().call(inputs)
         step = self.strides[0]
+        if _is_other(self) or self.strides not in ((1, 1), (2, 2)):
+            return super().call(inputs)
 
         @keras.ops.custom_gradient
         def spread(x, w):  # noqa: ANN001, ANN202
@@ -115,6 +115,12 @@ class Conv2DTranspose(keras.layers.Conv2DTranspose):
             return keras.ops.conv_transpose(x, w, strides=step, padding="same"), gradient
 
         return self.activation(spread(inputs, keras.ops.copy(self.kernel)) + self.bias)
+
+
+def _is_other(layer: keras.layers.Layer) -> bool:
+    """Whether a convolution is not one of those that the faster ways are made for."""
+    plain = layer.kernel_size == (3, 3) and layer.padding == "same" and layer.use_bias
+    return not plain or layer.dilation_rate != (1, 1) or min(layer.kernel.shape[2:]) < NARROW
 
 
 def _filter_gradient(large, small, step: int):  # noqa: ANN001, ANN202 - tensors of the backend
@@ -145,7 +151,11 @@ class BatchNormalization(keras.layers.BatchNormalization):
 
     def call(self, inputs, training=None, mask=None):  # noqa: ANN001, ANN201 - tensors of the backend
         """Normalise, and let the running averages follow."""
-        if not (training and self.trainable):
+        last = self.axis in (-1, len(inputs.shape) - 1)
+        if (
+            not (training and self.trainable and last and self.center and self.scale)
+            or mask is not None
+        ):
             return super().call(inputs, training=training, mask=mask)
         ops = keras.ops
 
@@ -190,7 +200,7 @@ class Dropout(keras.layers.Dropout):
 
     def call(self, inputs, training=False):  # noqa: ANN001, ANN201 - a tensor of the backend
         """Set some to zero, and divide the others by the share that stays."""
-        if not training or not self.rate or inputs.shape[-1] % 4:
+        if not training or not self.rate or inputs.shape[-1] % 4 or self.noise_shape is not None:
             return super().call(inputs, training=training)
         ops = keras.ops
         shape = ops.shape(inputs)

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from speculo import checks, files, fingerprints, images, model, recognizer, runs
+from speculo import checks, cluster, files, fingerprints, images, index, model, recognizer, runs
 from speculo.sources import heads
 
 FRAMES = 621_126
@@ -34,7 +34,8 @@ class Stage:
     size : float
         Bytes of a photo that are read or written.
     gigaflop : float
-        Of a network, for a photo: 10 to the 9 floating-point operations.
+        Of a network, for a photo: 10 to the 9 floating-point operations. The small one that finds
+        faces is not counted.
     divides : bool
         Whether more workers do more of it at once.
     """
@@ -64,7 +65,8 @@ def measured(run: runs.Run, *, photos: int, side: int, disk: float) -> list[Stag
     Returns
     -------
     list of Stage
-        A worker is a machine like this one. Training does not divide, and is one pass.
+        A worker is a machine like this one. Training is one pass, and does not divide. Indexing is
+        to take the fingerprint and to add it to an index; without usearch it is the first alone.
     """
     checks.whole_number("photos", photos)
     checks.number("disk", disk, 1, 1e15)
@@ -72,17 +74,24 @@ def measured(run: runs.Run, *, photos: int, side: int, disk: float) -> list[Stag
         size = _write_photos(Path(folder), photos, side)
         names = sorted(path.name for path in Path(folder).iterdir())
         crops = ["auto"] * photos
-        seconds, (faces, *_) = _timed(lambda: images.read_all(Path(folder), names, 32, crops))
+        with cluster.none():
+            seconds, (faces, failed, _) = _timed(
+                lambda: images.read_all(Path(folder), names, 32, crops)
+            )
+    faces = np.delete(faces, list(failed), axis=0)  # a turned head in which no face was found
+    if not len(faces):
+        raise ValueError(f"None of the {photos} photos could be prepared: take more")
     take = fingerprints.shipped()
     take(faces)  # compiled once
-    taking, _ = _timed(lambda: take(faces))
+    taking, prints = _timed(lambda: take(faces))
+    adding, kept = _indexed(prints)
     reader = recognizer.encoder(runs.recorded(fingerprints.SHIPPED).model())
     rate = run.history["images_per_second"].median()
     return [
         Stage("reading", disk / size, size, divides=False),
         Stage("preparing", photos / seconds, faces[0].size),
         Stage("training", rate, faces[0].size, _gigaflop(run.model(), 3), divides=False),
-        Stage("indexing", photos / taking, 2 * reader.outputs[0].shape[-1], _gigaflop(reader, 1)),
+        Stage("indexing", len(faces) / (taking + adding), kept, _gigaflop(reader, 1)),
     ]
 
 
@@ -111,7 +120,7 @@ def costs(
     -------
     pandas.DataFrame
         Index (dataset, stage); columns ``GB``, ``GFLOP``, and the seconds ``here``, on ``workers``
-        and on one ``GPU``, which are NaN where no network is at work.
+        and on one ``GPU``, which are NaN where no operations were counted.
     """
     rows = {}
     for name, count in photos.items():
@@ -131,9 +140,11 @@ def costs(
 def spoken(seconds: float) -> str:
     """Say a time in the largest unit of which there is one: ``"3.4 hours"``. Of NaN, nothing."""
     for unit, length in (("days", 86_400), ("hours", 3600), ("minutes", 60), ("seconds", 1)):
-        if seconds >= length:
+        if round(seconds / length, 1) >= 1:
             return f"{seconds / length:,.{0 if seconds >= 100 * length else 1}f} {unit}"
-    return "" if np.isnan(seconds) else f"{1000 * seconds:,.2g} ms"
+    if np.isnan(seconds):
+        return ""
+    return f"{1000 * seconds:.{0 if seconds >= 0.01 else 2}f} ms"
 
 
 def simulate(
@@ -149,8 +160,9 @@ def simulate(
     """Send photos through a line of stages, and see who works and who waits.
 
     Each stage takes pieces in their order, as many at once as it has workers, and hands
-    them on in their order. Before each stage there is room for a few; where it is full, the
-    stage before holds its piece and stops (blocking after service).
+    them on in their order, as `cluster.each` does. Before each stage there is room for a few. A
+    piece that is done, but whose turn has not come, or for which there is no room, holds its
+    worker up (blocking after service).
 
     Parameters
     ----------
@@ -168,9 +180,9 @@ def simulate(
     Returns
     -------
     pandas.DataFrame
-        Index: the stage. Columns: ``works``, ``waits`` (for photos) and ``is held up`` (by the next
-        stage), in parts of its time, which add up to one; and ``rate``, the photos a second
-        of the whole line.
+        Index: the stage. Columns: ``works``, ``waits`` (for photos) and ``is held up`` (by a piece
+        that is done), in parts of its time, which add up to one; and ``rate``, the photos a
+        second of the whole line.
     """
     for name, value in (("workers", workers), ("pieces", pieces), ("piece", piece), ("room", room)):
         checks.whole_number(name, value)
@@ -281,11 +293,17 @@ def on_devices(*counts: int) -> list[dict]:
     found = []
     with tempfile.TemporaryDirectory() as home:
         started = [_start_training(count, Path(home, str(count))) for count in counts]
-        for each in started:
-            out, err = each.communicate()
-            if each.returncode:
-                raise RuntimeError(f"The training failed: {err.strip().splitlines()[-1]}")
-            found.append(json.loads(out.splitlines()[-1]))
+        try:
+            for each in started:
+                out, err = each.communicate()
+                if each.returncode:
+                    last = err.strip().rsplit("\n", 1)[-1]
+                    raise RuntimeError(f"The training ended with {each.returncode}: {last}")
+                found.append(json.loads(out.splitlines()[-1]))
+        finally:
+            for each in started:
+                each.kill()
+                each.wait()
     return found
 
 
@@ -298,9 +316,11 @@ def _start_training(devices: int, home: Path) -> subprocess.Popen:
         "XLA_FLAGS": f"--xla_force_host_platform_device_count={devices} --xla_backend_optimization_level=0",
         "SPECULO_HOME": str(home),
     }
+    others = (cluster.VARIABLE, "KERAS_DISTRIBUTION_")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(others)}
     return subprocess.Popen(
         [sys.executable, "-m", "speculo.scale"],
-        env=os.environ | where,
+        env=kept | where,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -314,6 +334,16 @@ def _write_photos(folder: Path, count: int, side: int) -> float:
     for path, image in zip(paths, drawn, strict=True):
         Image.fromarray(image).save(path, quality=90)
     return float(np.mean([path.stat().st_size for path in paths]))
+
+
+def _indexed(prints: np.ndarray) -> tuple[float, float]:
+    """Seconds to add fingerprints to an index, and the bytes of each in it."""
+    if importlib.util.find_spec("usearch") is None:
+        return 0.0, prints.shape[1] * 2
+    with tempfile.TemporaryDirectory() as folder:
+        seconds, _ = _timed(lambda: index.add(folder, prints))
+        (made,) = Path(folder).glob(f"*{index.SUFFIX}")
+        return seconds, made.stat().st_size / len(prints)
 
 
 def _gigaflop(network: object, passes: int) -> float:
@@ -336,8 +366,7 @@ def main() -> None:
     small = replace(model.V8, filters=(16, 16), latent_size=64)
     run = runs.Run(files.home() / "run")
     training.train(small, split, run, epochs=2, precision="float32")
-    losses = [round(each, 5) for each in run.history["loss"]]
-    print(json.dumps({"devices": sharing.devices(), "losses": losses}))
+    print(json.dumps({"devices": sharing.devices(), "losses": run.history["loss"].tolist()}))
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ process keeps the whole run in a home of its own.
 """
 
 import hashlib
+import warnings
 
 import numpy as np
 
@@ -54,6 +55,16 @@ def train_on_batch(network: keras.Model, inputs: np.ndarray, targets: np.ndarray
         return float(network.train_on_batch(inputs[mine], targets[mine]))
     finally:
         shared.dividing = False
+
+
+def warn_of_batches(batch_size: int) -> None:
+    """Warn where no batch of this size can be divided, so that more devices win nothing."""
+    if batch_size % devices():
+        warnings.warn(
+            f"Batches of {batch_size} cannot be divided among {devices()} devices, so each of them "
+            f"computes all of it, and nothing is gained. Take a multiple of {devices()}",
+            stacklevel=2,
+        )
 
 
 def agree(plan: str) -> None:

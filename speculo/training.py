@@ -142,14 +142,16 @@ def _train(
     if begun:
         _refuse_other_settings(run, config, plan.recipe, settings)
     epochs, log = plan.epochs, run.history
+    sharing.agree(f"{config.name}, after {len(log)} epochs of {epochs}, {settings}")
     if len(log) >= epochs and begun.get("status") == "finished":
         print(f"Run {run.name} has {len(log)} epochs already: nothing to train.")
         return run
 
+    sharing.warn_of_batches(plan.batch_size)
     network = model.build(config, precision=chosen, seed=plan.seed)
     prepare(network, plan.recipe)
     done = _restore(network, run, len(log))
-    sharing.agree(f"{config.name}, epochs {done + 1} to {epochs}, {settings}")
+    sharing.agree(f"{config.name}, after {done} epochs of {epochs}, {settings}")  # as restored
     if not done:
         begin(network, config, split.train, first)
     history.write(run.path, log[:done])

@@ -32,7 +32,16 @@ def train(
     tuple
         The network, which the next training with the same config takes over, and the mean loss
         of the last epoch.
+
+    Raises
+    ------
+    ValueError
+        If the plan has a run to start from.
     """
+    if plan.start:
+        raise ValueError(
+            "A trial begins with the weights `first`, not with a run: plan.start is set"
+        )
     network = _network(config, plan.recipe.average)
     network.set_weights(model.build(config, seed=plan.seed).get_weights())
     for variable in network.optimizer.variables:

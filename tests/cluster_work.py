@@ -5,6 +5,8 @@ import signal
 import time
 from pathlib import Path
 
+from speculo import cluster
+
 
 def noted(number: int, log: str) -> int:
     """Leave a file for each time that this piece was done, named after it and the worker."""
@@ -22,3 +24,8 @@ def deadly(number: int) -> int:
 
 def wrong(number: int) -> int:
     raise ValueError(f"piece {number} is wrong")
+
+
+def nested(number: int, log: str) -> list[int]:
+    """A piece of work that falls into pieces itself."""
+    return list(cluster.each(noted, [(number + each, log) for each in range(3)]))

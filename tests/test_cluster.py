@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 
 import cluster_work
@@ -184,10 +185,10 @@ def test_a_piece_that_ends_every_worker_is_given_up(running, workers, monkeypatc
         each.wait()
 
 
-def test_a_cluster_that_cannot_work_is_named(monkeypatch):
-    monkeypatch.setattr(cluster, "PATIENCE", 2)
+def test_a_cluster_that_cannot_work_is_named(monkeypatch, capsys):
     address = free_address()
     monkeypatch.setenv(cluster.VARIABLE, address)
+    monkeypatch.setattr(cluster, "PATIENCE", 2)
     with pytest.raises(ConnectionError, match="no Dask scheduler answers"):
         list(cluster.each(cluster_work.deadly, [(0,)]))
     processes = [scheduler(address)]
@@ -196,13 +197,20 @@ def test_a_cluster_that_cannot_work_is_named(monkeypatch):
         with pytest.raises(ConnectionError, match="has no worker"):
             list(cluster.each(cluster_work.deadly, [(0,)]))
         monkeypatch.setattr(cluster, "PATIENCE", 30)
+        processes.append(worker(address, KERAS_BACKEND="jax"))
+        with pytest.raises(RuntimeError, match="KERAS_BACKEND jax there, tensorflow here"):
+            list(cluster.each(cluster_work.deadly, [(0,)]))
+        processes.pop().kill()
         processes.append(worker(address))
-        with monkeypatch.context() as patch:
-            patch.setattr(cluster, "PACKAGES", ("numpy", "distributed"))  # asked for here alone
-            with pytest.raises(RuntimeError, match="has other versions.*distributed missing there"):
-                list(cluster.each(cluster_work.deadly, [(0,)]))
-        results = cluster.each(time.sleep, [(0.5,)] * 8)  # one worker is a cluster, too
+        # One worker is a cluster, too. When it is lost, the work waits for another, and says so.
+        results = cluster.each(time.sleep, [(0.5,)] * 20)
+        monkeypatch.setattr(cluster, "PATIENCE", 1)
         next(results)
+        processes.pop().kill()
+        threading.Timer(4, lambda: processes.append(worker(address))).start()
+        for _ in range(6):  # some were done before
+            next(results)
+        assert f"start one: dask worker {address}" in capsys.readouterr().out
         processes[0].kill()
         with pytest.raises(ConnectionError, match="was lost in the middle"):
             list(results)
@@ -211,6 +219,26 @@ def test_a_cluster_that_cannot_work_is_named(monkeypatch):
             each.kill()
             each.wait()
         cluster.client.cache_clear()
+
+
+@pytest.mark.parametrize("wrong", ["tcp://127.0.0.1", "here:87b6", "10.0.0.5 8786"])
+def test_a_misspelt_address_is_refused(wrong, monkeypatch):
+    monkeypatch.setenv(cluster.VARIABLE, wrong)
+    with pytest.raises(ValueError, match="such as tcp://"):
+        list(cluster.each(cluster_work.deadly, [(0,)]))
+    with cluster.none():
+        assert list(cluster.each(cluster_work.deadly, [(0,)])) == [0]
+    assert os.environ[cluster.VARIABLE] == wrong
+
+
+@pytest.mark.parametrize("here", cluster.HOW)
+def test_pieces_within_pieces_wait_for_nobody(here, on_cluster, tmp_path):
+    """All threads of all workers could hold a piece that waits for its own."""
+    pieces = [(number, str(tmp_path)) for number in range(6)]
+    expected = [[(number + each) ** 2 for each in range(3)] for number in range(6)]
+    assert list(cluster.each(cluster_work.nested, pieces, here)) == expected
+    with cluster.none():
+        assert list(cluster.each(cluster_work.nested, pieces[:2], here)) == expected[:2]
 
 
 def test_a_package_that_is_missing_is_named(monkeypatch):

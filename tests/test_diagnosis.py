@@ -49,6 +49,9 @@ def test_verdicts_stand_in_a_table_in_their_order():
     table = diagnosis.verdict_table(verdicts)
     assert table.index.tolist() == ["b", "a"]
     assert table.to_numpy().tolist() == [["confirmed", "1 of 2"], ["not here", "0"]]
+    verdicts = [each._replace(blob=diagnosis.YES) for each in verdicts]
+    found = diagnosis.verdict_table(verdicts)["caused the blobs?"]
+    assert found.to_dict() == {"b": "yes", "a": "no"}  # what is not there caused nothing
 
 
 # Trainings

@@ -46,6 +46,12 @@ def test_all_of_a_small_index_are_found(gallery, tmp_path):
     assert sorted(found[0]) == [0, 1, 2] and found[0, 0] == 2
 
 
+def test_equal_fingerprints_are_all_found(gallery, tmp_path):
+    index.add(tmp_path, np.repeat(gallery[:1], 500, axis=0))
+    found, distance = index.nearest(tmp_path, gallery[:1], 500)
+    assert sorted(found[0]) == list(range(500)) and np.isfinite(distance).all()
+
+
 def test_what_is_wrong_is_named(made, gallery, tmp_path, monkeypatch):
     with pytest.raises(FileNotFoundError, match="no index"):
         index.nearest(tmp_path, gallery[:1])
@@ -65,7 +71,7 @@ def test_what_is_wrong_is_named(made, gallery, tmp_path, monkeypatch):
         with pytest.raises(ValueError, match=f"{middle.name} is damaged"):
             index.nearest(tmp_path, gallery[:1])
     middle.unlink()
-    with pytest.raises(ValueError, match="lacks fingerprints 10 to 19"):
+    with pytest.raises(ValueError, match="does not follow the file before it"):
         index.nearest(tmp_path, gallery[:1])
 
 

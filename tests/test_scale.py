@@ -30,7 +30,14 @@ def test_costs_are_in_proportion():
 
 
 def test_a_time_is_said_in_words():
-    said = {0.002: "2 ms", 3.14: "3.1 seconds", 200: "3.3 minutes", 7e4: "19.4 hours"}
+    said = {
+        0.002: "2.00 ms",
+        0.25: "250 ms",
+        59.96: "1.0 minutes",
+        3.14: "3.1 seconds",
+        200: "3.3 minutes",
+        7e4: "19.4 hours",
+    }
     said |= {2e5: "2.3 days", 1e9: "11,574 days", np.nan: ""}
     assert {seconds: scale.spoken(seconds) for seconds in said} == said
 

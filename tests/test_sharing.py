@@ -111,9 +111,28 @@ def test_processes_that_would_do_different_things_say_so(tmp_path):
         assert each.returncode
 
 
+@pytest.mark.filterwarnings("error")
 def test_one_device_is_no_several():
     assert sharing.devices() == sharing.processes() == 1
     sharing.agree("anything")
+    sharing.warn_of_batches(7)  # a warning would fail: they are errors here
+
+
+def test_batches_that_no_devices_divide_are_warned_of(monkeypatch):
+    monkeypatch.setattr(sharing, "devices", lambda: 3)
+    with pytest.warns(UserWarning, match="Take a multiple of 3"):
+        sharing.warn_of_batches(16)
+
+
+def test_several_processes_without_jax_are_refused(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-c", "import speculo.backend"],
+        env=os.environ | {"KERAS_DISTRIBUTION_NUM_PROCESSES": "2", "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "only JAX trains in several processes" in done.stderr
 
 
 def test_a_backend_that_trains_on_one_gpu_says_so(monkeypatch):

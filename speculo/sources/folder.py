@@ -103,7 +103,8 @@ def _find(
 ) -> prepared.Found:
     from speculo.images import SUFFIXES
 
-    photos, skipped = [], _beside(beside)
+    photos: list[prepared.Photo] = []
+    skipped = _beside(beside)
     for name, inside in chosen.items():
         before = len(photos)
         for file in sorted(inside, key=lambda file: prepared.natural(file.path)):

@@ -68,7 +68,8 @@ def load(path: str | Path, size: int = 32, people: int | None = None) -> FaceSet
     """
     root = prepared.find_folder(path, LAYOUT)
     top = prepared.scan(root)
-    persons, others = {}, []  # number of each person to the folders, and what else there is
+    persons: dict[str, list[str]] = {}  # number of each person to the folders
+    others = []  # what else there is
     for name in prepared.folders(top):
         if match := _PERSON.fullmatch(name):
             persons.setdefault(match[1], []).append(name)
@@ -107,11 +108,11 @@ def _find(
     inside: list[prepared.File],
     fronts: list[prepared.File],
 ) -> prepared.Found:
-    photos = {}
+    photos: dict[tuple[str, ...], prepared.Photo] = {}
     skipped = _beside(others)
     skipped += [(file.path, file.why) for file in [*inside, *fronts] if file.why]
     inside, fronts = ([file for file in each if not file.why] for each in (inside, fronts))
-    chosen = {_match(file).groups() for file in fronts}
+    chosen = {match.groups() for file in fronts if (match := _match(file))}
     # A photo in Front is a copy of one of the person's; it is read if that one is missing.
     for file in [*inside, *fronts]:
         match = _match(file)

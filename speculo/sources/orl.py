@@ -11,6 +11,7 @@ import hashlib
 import importlib.metadata
 import io
 import re
+from pathlib import Path
 
 import numpy as np
 from PIL import Image
@@ -84,7 +85,7 @@ def _find_photos() -> dict[tuple[int, int], importlib.metadata.PackagePath]:
     photos = {}
     for file in listed:
         match = re.search(r"ORL_faces/s(\d+)/(\d+)\.pgm$", file.as_posix())
-        if match and file.locate().is_file():
+        if match and Path(file.locate()).is_file():
             photos[int(match[1]), int(match[2])] = file
     if len(photos) != PEOPLE * PHOTOS:
         raise FileNotFoundError(

@@ -149,7 +149,7 @@ def _damage(path: Path) -> str:
     except FileNotFoundError:
         return ""
     except OSError as error:
-        return error.strerror
+        return error.strerror or str(error)
     except zlib.error as error:
         return str(error)
     return ""
@@ -182,13 +182,13 @@ def _faces(
     skipped: Sequence[tuple[str, str]] = (),
 ) -> FaceSet:
     """Shrink scikit-learn's floats in 0..1, and put the photos of a person together."""
-    names = prepared.first_people(names, people)
+    names = list(prepared.first_people(names, people))
     order = np.argsort(target, kind="stable")
     order = order[target[order] < len(names)]
     pixels = np.empty((len(order), size, size), dtype=np.uint8)
     for row, place in enumerate(order):
         image = Image.fromarray(np.rint(np.clip(images[place], 0, 1) * 255).astype(np.uint8))
-        pixels[row] = image.resize((size, size), Image.Resampling.LANCZOS)
+        pixels[row] = np.asarray(image.resize((size, size), Image.Resampling.LANCZOS))
     return FaceSet(
         name=name,
         images=pixels,

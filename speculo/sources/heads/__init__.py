@@ -18,6 +18,7 @@ from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
 from functools import lru_cache, partial
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -226,7 +227,8 @@ def vary(
     for value in positions:
         checks.number("values", value, 0 if trait in TRAITS else -1, 1)
         if trait in TRAITS:
-            changed = replace(who, **{trait: float(value)})
+            change: dict[str, Any] = {trait: float(value)}
+            changed = replace(who, **change)
         else:
             moved = np.where(np.array(names) == trait, np.float32(value), who.sliders)
             changed = replace(who, sliders=moved)
@@ -401,7 +403,7 @@ def _expression(rng: np.random.Generator, wild: bool) -> tuple[tuple[str, float]
 def _background(rng: np.random.Generator, size: int) -> np.ndarray:
     """A blurred wall behind the head: a slope of grey with soft shapes on it."""
     coarse = int(rng.integers(3, 9))
-    shapes = rng.standard_normal((coarse, coarse), dtype=np.float32)
+    shapes: np.ndarray = rng.standard_normal((coarse, coarse), dtype=np.float32)
     shapes = cv2.resize(shapes, (size, size), interpolation=cv2.INTER_CUBIC)
     row, column = _grid(size)
     slope = rng.normal(0, 0.2, 2).astype(np.float32)

@@ -190,7 +190,7 @@ def draw(head: Head, photo: Photo, size: int, background: np.ndarray | float = 0
     tone = _clothes(photo, tone, height, column, row)
     bright = tone * blend(shade) + blend(shine)
 
-    image = np.empty(fine * fine, dtype=np.float32)
+    image: np.ndarray = np.empty(fine * fine, dtype=np.float32)
     image[:] = np.square(background) if np.isscalar(background) else np.square(background).ravel()
     image[pixels] = bright
     _draw_strands(head, photo, turned, light, half, middle, side, fine, nearest, image)

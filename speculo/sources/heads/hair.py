@@ -112,7 +112,7 @@ def _hair(person: Person, vertices: np.ndarray, normals: np.ndarray) -> Strands:
             (mean[:, 2] > 0.55) & (mean[:, 1] > 0.6), 0.42 + 0.12 * luck[:, 1], length
         )
         comb = np.where((mean[:, 2:] > 0.55) & (mean[:, 1:2] > 0.6), (0, -0.3, 1.0), comb)
-    comb += (luck[:, 2:5] - 0.5) * ((1, 1, 1) * side * [1, 0, 0] + [0, 1, 1]) * 0.7
+    comb += (luck[:, 2:5] - 0.5) * (side * [1, 0, 0] + [0, 1, 1]) * 0.7
     comb -= (comb * normal).sum(axis=1, keepdims=True) * normal
     heading = comb / np.maximum(np.linalg.norm(comb, axis=1, keepdims=True), 1e-6)
     heading = heading * (1 - style.lift) + normal * style.lift
@@ -124,12 +124,13 @@ def _hair(person: Person, vertices: np.ndarray, normals: np.ndarray) -> Strands:
 
 
 def _beard(person: Person, vertices: np.ndarray, normals: np.ndarray) -> Strands:
-    masks = paint._masks()
+    cover = paint.beard(person, paint._masks())
+    assert cover is not None  # `grow` has looked whether one stands out
 
     def where(x, y, z):
         column = ((np.arctan2(x, z - asset.AXIS) / (2 * np.pi) + 0.5) * asset.COLUMNS).astype(int)
         row = ((asset.TOP - y) / (asset.TOP - asset.BOTTOM) * asset.ROWS).astype(int)
-        return paint.beard(person, masks)[row.clip(0, asset.ROWS - 1), column % asset.COLUMNS]
+        return cover[row.clip(0, asset.ROWS - 1), column % asset.COLUMNS]
 
     mean, place, normal, luck, side = _roots(person, vertices, normals, asset.ROOTS, where)
     length = (0.06 + 0.16 * person.volume * (person.beard == "full")) * (0.6 + 0.8 * luck[:, 1])
@@ -201,11 +202,11 @@ def _comb(
             risen = np.maximum((heading * out).sum(axis=1, keepdims=True), 0) * (at[:, 1:2] > 0)
             heading = heading - risen * out
         path.append(at)
-    path = np.stack(path, axis=1).astype(np.float32)
+    places = np.stack(path, axis=1).astype(np.float32)
     between = max(1, int(np.ceil(longest / steps / NEAREST)))
     share = (np.arange(between, dtype=np.float32) / between)[None, None, :, None]
-    ahead = path[:, 1:] - path[:, :-1]
-    points = (path[:, :-1, None] + share * ahead[:, :, None]).reshape(-1, 3)
+    ahead = places[:, 1:] - places[:, :-1]
+    points = (places[:, :-1, None] + share * ahead[:, :, None]).reshape(-1, 3)
     each = steps * between
     tangent = ahead / np.maximum(np.linalg.norm(ahead, axis=2, keepdims=True), 1e-6)
     along = np.linspace(0, 1, each, dtype=np.float32)[None, :]
@@ -224,6 +225,7 @@ def _comb(
 
 def frame(person: Person, vertices: np.ndarray) -> Strands:
     """Make the frame of a pair of glasses: two rims, a bridge and two arms."""
+    assert person.glasses is not None  # as `grow` has looked
     width, height, power, tone, thickness = person.glasses
     rim = rims(person, vertices, 200)
     middle = rim.mean(axis=1)
@@ -257,6 +259,7 @@ def frame(person: Person, vertices: np.ndarray) -> Strands:
 def rims(person: Person, vertices: np.ndarray, count: int) -> np.ndarray:
     """Outline of both lenses, float32 (2, count, 3), in decimetres: the wearer's left one first."""
     parts = asset.read()
+    assert person.glasses is not None  # without glasses there is nothing to outline
     width, height, power, _, _ = person.glasses
     turn = np.linspace(0, 2 * np.pi, 721)
     x = width * np.sign(np.cos(turn)) * np.abs(np.cos(turn)) ** (2 / power)

@@ -146,7 +146,9 @@ def rounded(values: np.ndarray) -> np.ndarray:
 
 def read_mesh(text: str) -> tuple[np.ndarray, dict[str, np.ndarray], np.ndarray]:
     """Read vertices, the quads of each group, and the quads of the body inside the eye sockets."""
-    vertices, texture, quads, corners, group = [], [], {}, {}, ""
+    vertices, texture, group = [], [], ""
+    quads: dict[str, list[np.ndarray]] = {}
+    corners: dict[str, list[np.ndarray]] = {}
     for line in text.splitlines():
         kind, *values = line.split() or ("",)
         if kind == "v":
@@ -246,9 +248,9 @@ def read_sliders(target, names: list[str]) -> dict[str, np.ndarray]:
     for slider in dict.fromkeys(name for name, _ in ends):
         pair = [ends.get((slider, end)) for end in (0, 1)]
         full = next(each for each in pair if each is not None)
-        pair = [np.zeros_like(full) if each is None else each for each in pair]
-        if any(np.abs(each).max() >= UNIT for each in pair):
-            sliders[slider] = np.stack(pair)
+        both = [np.zeros_like(full) if each is None else each for each in pair]
+        if any(np.abs(each).max() >= UNIT for each in both):
+            sliders[slider] = np.stack(both)
     return sliders
 
 
@@ -279,7 +281,7 @@ def visibility(base: np.ndarray, triangles: np.ndarray, size: int = 384) -> np.n
             seen = np.zeros(len(base))
             spread = [(a, e) for a in (-14, 0, 14) for e in (-12, 0, 12)]
             for da, de in spread:
-                turned = raster.turn(-azimuth - da, elevation + de, 0.0)
+                turned = raster.turn(-float(azimuth) - da, elevation + de, 0.0)
                 points = (base + 0.02 * normals) @ turned.T
                 xy = (points[:, :2] / reach * 0.5 + 0.5) * size
                 xy[:, 1] = size - xy[:, 1]
@@ -290,8 +292,8 @@ def visibility(base: np.ndarray, triangles: np.ndarray, size: int = 384) -> np.n
                 seen += points[:, 2] > depth[y, x] - 0.03
             out[row, column] = seen / len(spread)
     other = mirror(base)
-    column = [list(AZIMUTHS).index((-a + 180) % 360 - 180) for a in AZIMUTHS]
-    out = (out + out[:, column][:, :, other]) / 2  # exactly as symmetric as the mesh
+    opposite = [list(AZIMUTHS).index((-a + 180) % 360 - 180) for a in AZIMUTHS]
+    out = (out + out[:, opposite][:, :, other]) / 2  # exactly as symmetric as the mesh
     return np.rint(15 * out).astype(np.uint8)
 
 

@@ -70,7 +70,7 @@ def _rows(name: str) -> slice:
     return slice(int(used[0]), int(used[-1]) + 1)
 
 
-def _soft(values: np.ndarray, edge: float, width: float) -> np.ndarray:
+def _soft(values: np.ndarray, edge: float | np.ndarray, width: float) -> np.ndarray:
     """0 well below an edge, 1 well above it, and a straight line between."""
     return np.clip((values - edge) * np.float32(1 / (2 * width)) + np.float32(0.5), 0, 1)
 
@@ -78,7 +78,7 @@ def _soft(values: np.ndarray, edge: float, width: float) -> np.ndarray:
 def noise(rng: np.random.Generator, grain: float, symmetric: bool) -> np.ndarray:
     """Noise over the texture with a deviation of about 1; `grain` is in texels."""
     shape = (max(2, round(asset.ROWS / grain)), max(2, round(asset.COLUMNS / grain)))
-    values = rng.standard_normal(shape, dtype=np.float32)
+    values: np.ndarray = rng.standard_normal(shape, dtype=np.float32)
     values = cv2.resize(values, (asset.COLUMNS, asset.ROWS), interpolation=cv2.INTER_CUBIC)
     if symmetric:
         values = (values + values[:, ::-1]) * np.float32(0.7071)

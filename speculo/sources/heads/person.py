@@ -129,7 +129,7 @@ def sample(number: int, seed: int = 0) -> Person:
     hairline = float(male * np.clip(rng.normal(0.75 * age - 0.05, 0.22), 0, 1))
     beard = str(rng.choice(list(BEARDS), p=list(BEARDS.values()))) if male else "none"
     curl = float(np.clip(rng.normal(0.25 + 0.7 * ethnicity[0], 0.2), 0, 1))
-    glasses = None
+    glasses: tuple[float, ...] | None = None
     if rng.random() < 0.14 + 0.16 * age:
         glasses = (
             rng.uniform(0.25, 0.30), rng.uniform(0.14, 0.23), rng.uniform(2.0, 5.0),

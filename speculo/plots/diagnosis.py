@@ -34,7 +34,7 @@ def levels(levels: Mapping[str, float], marks: Mapping[str, float]) -> Figure:
     levels, marks : mapping
         Name to MSE.
     """
-    names = sorted(levels, key=levels.get)
+    names = sorted(levels, key=lambda name: levels[name])
     figure, axis = style.figure(8.5, 0.42 * len(names) + 0.9)
     rows = range(len(names))
     axis.barh(rows, [levels[name] for name in names], color=ENCODER, height=0.6)
@@ -71,7 +71,7 @@ def pixels(targets: np.ndarray, drawings: Mapping[str, np.ndarray]) -> Figure:
     edges = np.linspace(0, 1, 41)
     figure, axis = style.figure(8.5, 3)
     weights = np.full(targets.size, 1 / targets.size)
-    axis.hist(targets.ravel(), edges, weights=weights, color=PALE, label="targets")
+    axis.hist(targets.ravel(), edges.tolist(), weights=weights, color=PALE, label="targets")
     for (name, values), color in zip(drawings.items(), CONTRASTS, strict=False):
         share, _ = np.histogram(values, edges)
         axis.stairs(share / values.size, edges, color=color, linewidth=1.6, label=short(name))

@@ -36,7 +36,7 @@ def explored_prediction(
     """
     count = len(panels) + 1
     figure = style.blank(2 * count + 4, 2.4)
-    left, right = figure.subfigures(1, 2, width_ratios=(2 * count, 4))
+    left, right = figure.subfigures(1, 2, squeeze=False, width_ratios=(2 * count, 4))[0]
     axes = left.subplots(1, count)
     _faces(axes, panels)
     shown = axes[-1].imshow(error, cmap=ERROR_COLORS, vmin=0, vmax=ERROR_TOP)
@@ -62,7 +62,7 @@ def explored_epoch(
     epoch : int
     """
     figure, upper, lower = _faces_above(rows, 2.8)
-    if rows:
+    if upper is not None:
         show_rows(upper, list(rows.values()), list(rows))
     for (column, name), color in zip(
         (("loss", "train"), ("val_loss", "test")), SERIES, strict=False
@@ -101,7 +101,7 @@ def explored_turn(
         Degrees: where the head of the panels looks.
     """
     figure = style.blank(10, 5)
-    upper, lower = figure.subfigures(2, 1, height_ratios=(1, 1.2))
+    upper, lower = figure.subfigures(2, 1, squeeze=False, height_ratios=(1, 1.2)).ravel()
     _faces(np.atleast_1d(upper.subplots(1, len(panels))), panels)
     left, right = lower.subplots(1, 2, width_ratios=(2, 1))
     for (name, values), color in zip(curves.items(), _colors(len(curves)), strict=True):
@@ -174,7 +174,7 @@ def explored_photo(
         figure, axis = style.figure(8.5, 3.0)
     else:
         figure = style.blank(1.9 * columns, 4.6)
-        upper, lower = figure.subfigures(2, 1, height_ratios=(1.1, 1))
+        upper, lower = figure.subfigures(2, 1, squeeze=False, height_ratios=(1.1, 1)).ravel()
         axis, *others = upper.subplots(1, columns)
         left, top, right, bottom = box
         axis.add_patch(
@@ -206,7 +206,8 @@ def explored_runs(
         Name of each run to its log, with the columns ``epoch`` and ``val_loss``.
     """
     figure, upper, lower = _faces_above(rows, 2.8)
-    show_rows(upper, list(rows.values()), list(rows))
+    if upper is not None:
+        show_rows(upper, list(rows.values()), list(rows))
     for (name, history), color in zip(histories.items(), _colors(len(histories)), strict=True):
         lower.plot(
             history["epoch"],
@@ -247,7 +248,7 @@ def _colors(count: int) -> list[str]:
     return [SERIES[number % len(SERIES)] for number in range(count)]
 
 
-def _faces(axes: Sequence[Axes], panels: dict[str, np.ndarray]) -> None:
+def _faces(axes: Sequence[Axes] | np.ndarray, panels: dict[str, np.ndarray]) -> None:
     """Show a face in each of the first axes, and nothing in the others."""
     for axis in axes:
         axis.axis("off")

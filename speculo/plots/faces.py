@@ -60,13 +60,10 @@ def fronts(faces: FaceSet, front: np.ndarray, *, people: int = 40, photos: int =
             chosen = front[index[0]]
             index = np.union1d(np.setdiff1d(index, chosen)[: photos - 1], chosen)
             rows.append(faces.images[index])
-            corner = np.array(
-                [np.flatnonzero(index == chosen)[0] * (width + GAP), row * (height + GAP)]
-            )
+            left = np.flatnonzero(index == chosen)[0] * (width + GAP) - 1.5
+            top = row * (height + GAP) - 1.5
             axis.add_patch(
-                Rectangle(
-                    corner - 1.5, width + 2, height + 2, fill=False, color=CHOSEN, linewidth=2
-                )
+                Rectangle((left, top), width + 2, height + 2, fill=False, color=CHOSEN, linewidth=2)
             )
         show_rows(axis, rows, [short(faces.names[number], 20) for number in shown])
         axis.set_xlim(axis.get_xlim()[0] - 2, axis.get_xlim()[1] + 2)  # room for the frames

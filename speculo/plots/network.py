@@ -1,7 +1,7 @@
 """A network before any training: its layers, its cost, its limits."""
 
 import math
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -108,7 +108,8 @@ _STEP = 1.25  # from one box to the next
 
 
 def _boxes(model: keras.Model) -> list[_Box]:
-    boxes, blocks = [], 0
+    boxes: list[_Box] = []
+    blocks = 0
     for layer in model.layers:
         if isinstance(layer, keras.layers.BatchNormalization | keras.layers.Dropout):
             letter = "B" if isinstance(layer, keras.layers.BatchNormalization) else "D"
@@ -159,10 +160,10 @@ def _draw_box(axis: Axes, box: _Box, x: float, edge: float | None) -> float:
     if edge is not None:
         arrow = {"arrowstyle": "-|>", "color": MUTED, "shrinkA": 0, "shrinkB": 0}
         axis.annotate("", (x - width / 2 - 0.03, 0), (edge + 0.03, 0), arrowprops=arrow)
-    name = {"rotation": 60, "ha": "left", "va": "bottom", "fontsize": 9, "color": color}
-    axis.text(x, 2.5, short(box.name), **name)
+    name: dict[str, Any] = {"rotation": 60, "ha": "left", "va": "bottom", "fontsize": 9}
+    axis.text(x, 2.5, short(box.name), **name, color=color)
     size = f"{shape[0]}×{shape[1]}\n×{channels}" if len(shape) == 3 else f"{channels}"
-    below = {"ha": "center", "va": "top", "fontsize": 8}
+    below: dict[str, Any] = {"ha": "center", "va": "top", "fontsize": 8}
     axis.text(x, -2.55, size, **below | {"fontsize": 9}, linespacing=1.1)
     if box.activation:
         axis.text(x, -3.3, box.activation, **below, color=color)

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from typing import Any, overload
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -12,7 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 from matplotlib.ticker import NullFormatter
 
-STYLE = {
+STYLE: dict[Any, object] = {  # matplotlib names each key in its types, which str is too wide for
     "figure.dpi": 100,
     "savefig.dpi": 150,
     "savefig.bbox": "tight",
@@ -55,9 +56,19 @@ GAP = 2
 """White pixels between the faces of a grid."""
 
 
+@overload
+def figure(width: float, height: float) -> tuple[Figure, Axes]: ...
+
+
+@overload
 def figure(
-    width: float, height: float, *, rows: int = 1, columns: int = 1, **options
-) -> tuple[Figure, Axes | np.ndarray]:
+    width: float, height: float, *, rows: int = 1, columns: int = 1, **options: Any
+) -> tuple[Figure, Any]: ...
+
+
+def figure(
+    width: float, height: float, *, rows: int = 1, columns: int = 1, **options: Any
+) -> tuple[Figure, Any]:
     """Make a figure with axes that pyplot does not keep: nothing is shown twice, and none piles up.
 
     Parameters

@@ -131,7 +131,7 @@ def look(faces: FaceSet) -> Looked:
         by_model=by_model,
         by_pixels=by_pixels,
         mixed=sorted(
-            (match(photo, nearest[photo]) for photo in np.flatnonzero(alien)),
+            (match(int(photo), int(nearest[photo])) for photo in np.flatnonzero(alien)),
             key=lambda each: each.distance,
         ),
         alike=[match(*two) for two in mistakes.worst(-distance, person, ALIKE)[0]],
@@ -157,8 +157,11 @@ def _limits(opened: predictor.Predictor) -> tuple[float, float]:
     faces, index = predictor.strangers(opened)
     images, person = faces.images[index], faces.person[index]
     kinds = opened.fingerprints(images), fingerprints.pixels(images)
-    pairs_of = (recognition.verification(recognition.Cosine(each), person) for each in kinds)
-    return tuple(1 - each.eer_threshold() for each in pairs_of)
+    model, pixels = (
+        1 - recognition.verification(recognition.Cosine(each), person).eer_threshold()
+        for each in kinds
+    )
+    return model, pixels
 
 
 def _small(images: np.ndarray, size: int) -> np.ndarray:

@@ -8,6 +8,7 @@ paper, GitHub, the HTML pages. `runs` are finished ones, of which the first are 
 
 from collections.abc import Iterator, Sequence
 from itertools import compress
+from typing import Any
 
 import ipywidgets
 import numpy as np
@@ -137,7 +138,7 @@ def turn(runs: Sequence[Run], split: Split) -> Explorer:
     numbers, curve, note = ipywidgets.HTML(), ipywidgets.HTML(), ipywidgets.HTML()
     last: explored.Turn | None = None
 
-    def ask(*setting: object) -> Iterator[explored.Turn]:
+    def ask(*setting: Any) -> Iterator[explored.Turn]:
         nonlocal last
         chosen = [*compress(runs, setting[len(head) :])]
         for now in explored.turn(chosen, split, Head(*setting[: len(head)]), last):

@@ -3,6 +3,7 @@
 import asyncio
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import ipywidgets
 from matplotlib.figure import Figure
@@ -103,15 +104,15 @@ class Explorer(ipywidgets.VBox):
         controls: dict[str, ipywidgets.Widget],
         rows: Sequence[dict[str, ipywidgets.Widget]],
         ask: Callable[..., tuple | Iterator[tuple]],
-        show: Callable[[tuple], None],
-        figure: Callable[[tuple], Figure],
+        show: Callable[[Any], None],
+        figure: Callable[[Any], Figure],
     ) -> None:
         self.controls = controls
         self.shown = {name: widget for row in rows for name, widget in row.items()}
         self.problem = ipywidgets.HTML()
         self.problem.add_class("speculo-problem")
         self._ask, self._show, self._figure = ask, show, figure
-        self._answer: tuple | None = None
+        self._answer: Any = None
         self._said = ""
         self._latest = Latest(self._draw)
         above, *below = (flow(*row.values()) for row in (controls, *rows))

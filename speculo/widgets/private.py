@@ -134,7 +134,7 @@ class Upload(_Private):
     @property
     def wrong(self) -> bool:
         """Whether the line says that something is wrong."""
-        return bool(self._last) and self._last[0]["wrong"]
+        return self._last[0]["wrong"] if self._last else False
 
     def say(self, words: str, *, wrong: bool = False) -> None:
         """Write the line, in the colour of errors where something is wrong."""

@@ -203,7 +203,7 @@ def shown(value: Any) -> str:
         return f"a {type(value).__name__}"
 
 
-def _is(value: Any, kinds: UnionType) -> bool:
+def _is(value: Any, kinds: type | UnionType) -> bool:
     """Whether it is of these kinds. True is no number, and a span of time neither."""
     return isinstance(value, kinds) and not isinstance(value, bool | np.timedelta64)
 

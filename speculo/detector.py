@@ -116,19 +116,19 @@ def find_all(grey: np.ndarray) -> list[Found]:
     if shrink * min(height, width) < 1:
         return []  # a line, in which there is nothing to see
     small = cv2.resize(grey, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA)
-    seen = []
+    looked = []
     for number, (left, top, side) in enumerate(_squares(*small.shape)):
         picture = _cut(small, left, top, side)
         for mirrored in (False, True):
             boxes, sure = _look(picture[:, ::-1] if mirrored else picture, mirrored)
             boxes = boxes * side + (left, top, 0)
             looks = np.full(len(boxes), 2 * number + mirrored)
-            seen.append(np.column_stack([boxes, sure, looks]))
-    seen = np.concatenate(seen)
+            looked.append(np.column_stack([boxes, sure, looks]))
+    seen = np.concatenate(looked)
     faces = _merged(seen[seen[:, 2] >= SMALLEST * min(small.shape)])
     surest = max((sureness for _, sureness in faces), default=0)
     found = [
-        Found(_square(*(box / shrink), width, height), sureness)
+        Found(_square(box / shrink, width, height), sureness)
         for box, sureness in faces
         if sureness >= max(SURE, BESIDE * surest)
     ]
@@ -236,8 +236,9 @@ def _merged(seen: np.ndarray) -> list[tuple[np.ndarray, float]]:
     return faces
 
 
-def _square(left: float, top: float, side: float, width: int, height: int) -> Box:
-    """Widen a square, and move it back into the picture where it leaves it."""
+def _square(place: np.ndarray, width: int, height: int) -> Box:
+    """Widen a square of left, top and side, and move it back into the picture where it leaves it."""
+    left, top, side = place
     middle = left + side / 2, top + side / 2 - HIGHER * side
     side = min(side * WIDER, width, height)
     left = float(min(max(middle[0] - side / 2, 0), width - side))

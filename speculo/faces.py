@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import MISSING, dataclass, fields, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -60,8 +61,8 @@ class FaceSet:
     names: tuple[str, ...]
     pose: np.ndarray
     origin: np.ndarray
-    series: np.ndarray | None = None
-    front: np.ndarray | None = None
+    series: np.ndarray = None  # type: ignore[assignment]  # never None: filled in below
+    front: np.ndarray = None  # type: ignore[assignment]  # the same
     skipped: tuple[tuple[str, str], ...] = ()
     remarks: tuple[tuple[str, str], ...] = ()
 
@@ -109,7 +110,7 @@ class FaceSet:
 
     def __repr__(self) -> str:
         height, width = self.images.shape[1:]
-        posed = np.count_nonzero(np.isfinite(self.pose).all(axis=1))
+        posed = int(np.count_nonzero(np.isfinite(self.pose).all(axis=1)))
         known = {0: "unknown", len(self): "known"}.get(posed, f"known for {posed}")
         return (
             f"FaceSet({self.name!r}: {len(self)} images of {len(self.names)} people, "
@@ -156,10 +157,11 @@ class FaceSet:
     @classmethod
     def from_arrays(cls, arrays: dict[str, np.ndarray]) -> "FaceSet":
         """Make a FaceSet of what `arrays` gave. Nothing is copied."""
-        text = {"name": str(arrays["name"]), "names": tuple(arrays["names"].tolist())}
+        values: dict[str, Any] = dict(arrays)
+        values |= {"name": str(arrays["name"]), "names": tuple(arrays["names"].tolist())}
         for said in _SAID:
-            text[said] = tuple(map(tuple, arrays.get(said, np.empty((0, 2))).tolist()))
-        return cls(**(arrays | text))
+            values[said] = tuple(map(tuple, arrays.get(said, np.empty((0, 2))).tolist()))
+        return cls(**values)
 
 
 def select(faces: FaceSet, names: Sequence[str]) -> FaceSet:

@@ -11,6 +11,7 @@ import time
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from io import BufferedReader
 from pathlib import Path
 from typing import BinaryIO
 
@@ -58,7 +59,7 @@ def no_file(mode: int) -> str:
     return f"{_KINDS.get(stat.S_IFMT(mode), 'something else')}, not a file"
 
 
-def open_file(path: str | Path) -> BinaryIO:
+def open_file(path: str | os.PathLike[str]) -> BufferedReader:
     """Open a regular file to read its bytes. A pipe or a device is refused: it could wait for ever.
 
     Raises

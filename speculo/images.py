@@ -11,7 +11,7 @@ from contextlib import ExitStack, closing, contextmanager, nullcontext, suppress
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, ImageFile, UnidentifiedImageError
 
 from speculo import cluster, detector, files
 from speculo.progress import Progress
@@ -26,7 +26,12 @@ Box = detector.Box
 GROUND = 128
 """Grey that shows through where a picture is transparent."""
 
-PIXELS = {"JPEG2000": 25_000_000, "WEBP": 30_000_000, "AVIF": 50_000_000, "HEIF": 60_000_000}
+PIXELS: dict[str | None, float] = {
+    "JPEG2000": 25_000_000,
+    "WEBP": 30_000_000,
+    "AVIF": 50_000_000,
+    "HEIF": 60_000_000,
+}
 """Most pixels of a photo in formats whose decoders take much memory: about half a gigabyte then.
 Others may have as many as Pillow takes for safe, and take no more memory than that."""
 
@@ -196,7 +201,8 @@ def read_all(
         were found in each photo that has more than one.
     """
     images = np.empty((len(paths), size, size), dtype=np.uint8)
-    failed, several = {}, {}
+    failed: dict[int, ValueError | NoFace] = {}
+    several: dict[int, int] = {}
     begin, done = time.perf_counter(), 0
     pieces = [
         (root, paths[start : start + _CHUNK], size, crops[start : start + _CHUNK])
@@ -255,9 +261,10 @@ def _read(path: str | Path | bytes, size: int, crop: Crop) -> tuple[np.ndarray, 
             raise NoFace("no face found")
         box, faces = found[0].box, len(found)
     elif isinstance(crop, tuple):
-        box = _clipped(tuple(edge * shrunk for edge in crop), width, height)
+        left, top, right, bottom = (edge * shrunk for edge in crop)
+        box = _clipped((left, top, right, bottom), width, height)
     else:
-        margin = (1 - (crop or 1.0)) / 2
+        margin = (1 - float(crop or 1.0)) / 2
         box = (width * margin, height * margin, width * (1 - margin), height * (1 - margin))
     return _squared(upright, box, size), faces
 
@@ -292,7 +299,7 @@ def _decode(path: str | Path | bytes, size: int, crop: Crop = None) -> tuple[Ima
             box = _clipped(crop, max(width, height), max(width, height))
             share = min(box[2] - box[0], box[3] - box[1]) / max(width, height)
         elif crop is not None:
-            share = crop
+            share = float(crop)
         need = math.ceil(need / share)
         image.draft("L", (need, need))
         # A progressive JPEG is held whole, however small it is decoded.
@@ -305,7 +312,7 @@ def _decode(path: str | Path | bytes, size: int, crop: Crop = None) -> tuple[Ima
     return _upright(grey, orientation), shrunk
 
 
-def _refuse_too_large(image: Image.Image) -> None:
+def _refuse_too_large(image: ImageFile.ImageFile) -> None:
     """Refuse a photo that would take more memory, or more time, than a photo may."""
     most = PIXELS.get(image.format, Image.MAX_IMAGE_PIXELS or math.inf)
     if image.tile and image.tile[0][0] in Image.DECODERS:  # those that are written in Python
@@ -317,7 +324,7 @@ def _refuse_too_large(image: Image.Image) -> None:
         )
 
 
-def _clipped(box: tuple[float, ...], width: float, height: float) -> tuple[float, ...]:
+def _clipped(box: Box, width: float, height: float) -> Box:
     left, top, right, bottom = box
     left, right = max(left, 0), min(right, width)
     top, bottom = max(top, 0), min(bottom, height)

@@ -90,7 +90,8 @@ class Pairs:
             Two float32 arrays of shape (m, height, width, 1), in 0..1.
         """
         some = self.take(index)
-        return tuple(as_input(self.faces.images[each]) for each in (some.input, some.target))
+        images = self.faces.images
+        return as_input(images[some.input]), as_input(images[some.target])
 
 
 class Split(NamedTuple):
@@ -430,7 +431,8 @@ def _near_duplicates(
         one, other = first[first >= 0], rows[first >= 0]
         apart = faces.images[one].astype(np.int32) - faces.images[other]
         found.append((one, other, np.square(apart).mean(axis=(1, 2)) ** 0.5 / 255))
-    return tuple(np.concatenate(each) for each in zip(*found, strict=True))
+    first, second, difference = (np.concatenate(each) for each in zip(*found, strict=True))
+    return first, second, difference
 
 
 def _squared(faces: FaceSet, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:

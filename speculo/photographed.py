@@ -5,6 +5,7 @@ with all of the head, turned, mirrored, lit from a side, blurred, partly hidden.
 """
 
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -55,14 +56,13 @@ class Changes:
 
     def softened(self, strength: float) -> "Changes":
         """The same kinds of changes, each weakened to a share of 0..1."""
-        return Changes(
-            **{
-                name: tuple(strength * part for part in value)
-                if isinstance(value, tuple)
-                else strength * value
-                for name, value in asdict(self).items()
-            }
-        )
+        weakened: dict[str, Any] = {
+            name: tuple(strength * part for part in value)
+            if isinstance(value, tuple)
+            else strength * value
+            for name, value in asdict(self).items()
+        }
+        return Changes(**weakened)
 
 
 def photograph(

@@ -12,9 +12,9 @@ import re
 import stat
 import time
 import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -51,7 +51,7 @@ class Photo(NamedTuple):
     person: str
     series: str = ""
     pose: tuple[float, float, float] = NO_POSE  # yaw, pitch, roll in degrees
-    crop: object = None  # see images.Crop
+    crop: Any = None  # see images.Crop
     is_front: bool = False  # chosen as the front of its series
 
 
@@ -182,7 +182,7 @@ def scan(root: Path, folder: str = "", depth: int = 0) -> list[File]:
         except OSError as error:
             found.append(File(prefix or "./", why=_reason(error)))
             return
-        seen = {}
+        seen: dict[str, str] = {}
         for entry in entries:
             if entry.name.startswith("."):
                 continue
@@ -212,7 +212,7 @@ def _reason(error: OSError) -> str:
         return "a link that leads in a circle"
     if error.errno == errno.ENOENT:
         return "a link that leads to nothing"
-    return error.strerror
+    return error.strerror or str(error)
 
 
 def _led_astray(where: str, link: str, seen: dict[str, str]) -> str:
@@ -255,10 +255,10 @@ def people(names: Sequence[str]) -> dict[str, list[str]]:
         If two names look the same and are not: the message names both.
         Capital letters are a difference that can be seen.
     """
-    of = {}
+    of: dict[str, list[str]] = {}
     for name in sorted(names, key=natural):
         of.setdefault(unicodedata.normalize("NFC", name), []).append(name)
-    first = {}
+    first: dict[str, str] = {}
     for name in of:
         other = first.setdefault(alike(name), name)
         if other != name:
@@ -382,7 +382,7 @@ def _write(folder: Path, root: Path, found: Found, size: int, layout: str) -> No
     print(f"Read {len(photos):,} photos in {seconds:.1f} s ({rate:,.0f} a second).", flush=True)
 
 
-def _usable(root: Path, found: Found, failed: dict[int, Exception]) -> list[int]:
+def _usable(root: Path, found: Found, failed: Mapping[int, Exception]) -> list[int]:
     """List the photos that could be used.
 
     Raises

@@ -145,7 +145,8 @@ def named(name: str) -> Config:
         If there is none: the message lists those that there are.
     """
     checks.instance("architecture", name, str)
-    whole, divisor = re.fullmatch(r"(.*?)(?:-(\d+)th)?", name).groups()
+    match = re.fullmatch(r"(.*?)(?:-(\d+)th)?", name)
+    whole, divisor = match.groups() if match else (name, None)  # a line break matches nothing
     if whole not in ARCHITECTURES:
         raise ValueError(
             f"Unknown architecture {name!r}, expected one of {', '.join(ARCHITECTURES)}, "

@@ -84,13 +84,18 @@ def drawn_people(people: int = PEOPLE) -> FaceSet:
         for level in ("medium", "wild")
     )
     new = wild.front != np.arange(len(wild))  # a front is the same at every level
+
+    def both(field: str) -> np.ndarray:
+        return np.concatenate([getattr(medium, field), getattr(wild, field)[new]])
+
     return FaceSet(
         name="heads",
         names=medium.names,
-        **{
-            field: np.concatenate([getattr(medium, field), getattr(wild, field)[new]])
-            for field in ("images", "person", "pose", "origin", "front")
-        },
+        images=both("images"),
+        person=both("person"),
+        pose=both("pose"),
+        origin=both("origin"),
+        front=both("front"),
     )
 
 

@@ -215,8 +215,8 @@ def main() -> None:
             print(f"python -m {command}", flush=True)
             subprocess.run([sys.executable, "-m", *command.split()], check=True)
         return
-    epochs, batch_size = STEPS[options.what]
-    same = {"epochs": options.epochs or epochs, "batch_size": options.batch_size or batch_size}
+    steps = STEPS[options.what]
+    same = {"epochs": options.epochs or steps[0], "batch_size": options.batch_size or steps[1]}
     if options.what == "fingerprint":
         kept = fingerprint(heads=options.people or recognizer_training.PEOPLE, **same)
     elif options.what == "pretrained":

@@ -22,6 +22,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any
 
 import matplotlib.figure
 import numpy as np
@@ -126,7 +127,7 @@ class Run:
         """How it was trained."""
         return self._read(Recipe)
 
-    def _read(self, kind: type) -> model.Config | Recognizer | Recipe:
+    def _read(self, kind: type) -> Any:
         """A config or a recipe out of ``run.json``; a field that it does not have is v8's."""
         recipe = self.part("recipe", {}) if "recipe" in self.record else {}  # older: in the config
         known = self.part("config", {}) | recipe

@@ -23,6 +23,7 @@ from speculo.augmentation import PUBLISHED, Recipe, batches
 from speculo.backend import keras
 from speculo.pairs import Pairs, Split
 from speculo.progress import Progress
+from speculo.recognizer import Recognizer
 from speculo.runs import Run
 
 
@@ -51,7 +52,7 @@ class Plan:
 
 
 def train(
-    config: model.Config,
+    config: model.Config | Recognizer,
     split: Split,
     run: Run,
     *,
@@ -71,7 +72,7 @@ def train(
 
     Parameters
     ----------
-    config : Config
+    config : Config or Recognizer
     split : Split
         Train pairs to learn from, test pairs for the validation loss.
     run : Run
@@ -127,7 +128,7 @@ def train(
 
 
 def _train(
-    config: model.Config,
+    config: model.Config | Recognizer,
     split: Split,
     run: Run,
     plan: Plan,
@@ -136,9 +137,10 @@ def _train(
 ) -> Run:
     begun = run.record
     chosen = device.precision(precision or (run.settings["precision"] if begun else None))
-    first = runs.get_weights(plan.start.model()) if plan.start else None
-    settings = _settings(split, plan, chosen)
-    settings["start"] = first and {"run": plan.start.name, "sha256": _digest(first)}
+    settings, first = _settings(split, plan, chosen) | {"start": None}, None
+    if plan.start:
+        first = runs.get_weights(plan.start.model())
+        settings["start"] = {"run": plan.start.name, "sha256": _digest(first)}
     if begun:
         _refuse_other_settings(run, config, plan.recipe, settings)
     epochs, log = plan.epochs, run.history
@@ -179,7 +181,7 @@ def _train(
 
 def train_epoch(
     network: keras.Model,
-    config: model.Config,
+    config: model.Config | Recognizer,
     pairs: Pairs,
     plan: Plan,
     epoch: int,
@@ -191,7 +193,7 @@ def train_epoch(
     ----------
     network : keras.Model
         From ``model.build(config)``. It is changed.
-    config : Config
+    config : Config or Recognizer
     pairs : Pairs
     plan : Plan
     epoch : int
@@ -222,7 +224,7 @@ def train_epoch(
 
 def _train_epoch(
     network: keras.Model,
-    config: model.Config,
+    config: model.Config | Recognizer,
     split: Split,
     run: Run,
     plan: Plan,
@@ -300,12 +302,15 @@ def averaged(network: keras.Model) -> Iterator[None]:
 
 
 def begin(
-    network: keras.Model, config: model.Config, pairs: Pairs, first: dict[str, np.ndarray] | None
+    network: keras.Model,
+    config: model.Config | Recognizer,
+    pairs: Pairs,
+    first: dict[str, np.ndarray] | None,
 ) -> None:
     """Let a new network begin with the weights that it is given, or at the mean front."""
     if first is not None:
         runs.set_weights(network, first)
-    elif config.mean_face:
+    elif isinstance(config, model.Config) and config.mean_face:
         fronts = np.unique(pairs.target, return_index=True)[1]  # each counts once
         model.start_at(network, pairs.batch(fronts)[1].mean(axis=0))
 
@@ -385,7 +390,9 @@ def _settings(split: Split, plan: Plan, precision: str) -> dict:
     return settings
 
 
-def _refuse_other_settings(run: Run, config: model.Config, recipe: Recipe, settings: dict) -> None:
+def _refuse_other_settings(
+    run: Run, config: model.Config | Recognizer, recipe: Recipe, settings: dict
+) -> None:
     before = asdict(run.config) | asdict(run.recipe) | run.settings
     changed = [
         f"  {key}: {_difference(before.get(key), value)}"
@@ -412,7 +419,7 @@ def _difference(before: object, now: object) -> str:
     return f"{len(before)} before, {len(now)} now; " + ("; ".join(parts) or "in another order")
 
 
-def circumstances(config: model.Config, recipe: Recipe, settings: dict) -> dict:
+def circumstances(config: model.Config | Recognizer, recipe: Recipe, settings: dict) -> dict:
     """What ``run.json`` says of the training."""
     found = device.find()
     backend = keras.backend.backend()

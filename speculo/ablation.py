@@ -15,7 +15,7 @@ import time
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -52,11 +52,15 @@ class Variant(NamedTuple):
 
     def replaced(self, values: dict) -> "Variant":
         """The same with other values of some fields."""
-        config, recipe = (
-            replace(each, **{k: v for k, v in values.items() if hasattr(each, k)})
-            for each in (self.config, self.recipe)
+
+        def of(part: Config | Recipe) -> dict:
+            return {name: value for name, value in values.items() if hasattr(part, name)}
+
+        return Variant(
+            replace(self.config, **of(self.config)),
+            replace(self.recipe, **of(self.recipe)),
+            values.get("heads", self.heads),
         )
-        return Variant(config, recipe, values.get("heads", self.heads))
 
 
 AS_PUBLISHED = Variant(model.V8, augmentation.PUBLISHED)
@@ -151,8 +155,15 @@ def begun(config: Config, people: int, folder: Path) -> runs.Run:
     """
     made_of = f"{asdict(config)} {people} {HEADS_EPOCHS}".encode()
     run = runs.Run(folder / f"{config.name}-{hashlib.blake2b(made_of, digest_size=6).hexdigest()}")
-    options = {"recipe": augmentation.HEADS, "epochs": HEADS_EPOCHS, "batch_size": HEADS_BATCH}
-    return training.train(config, on_heads(people), run, precision="float32", **options)
+    return training.train(
+        config,
+        on_heads(people),
+        run,
+        recipe=augmentation.HEADS,
+        epochs=HEADS_EPOCHS,
+        batch_size=HEADS_BATCH,
+        precision="float32",
+    )
 
 
 def first_weights(config: Config, people: int, folder: Path | None) -> dict[str, np.ndarray]:
@@ -181,7 +192,7 @@ def trial(
         return training.validate(network, split.test, BATCH), loss
 
 
-def _timed(*trial_of: object, epochs: int, seed: int) -> tuple[float, float, float]:
+def _timed(*trial_of: Any, epochs: int, seed: int) -> tuple[float, float, float]:
     """A trial, and the seconds that it took."""
     begin = time.perf_counter()
     return *trial(*trial_of, epochs=epochs, seed=seed), time.perf_counter() - begin

@@ -267,7 +267,7 @@ def _choose(train: Pairs) -> tuple[float, float]:
         ).mean()
         for gamma, alpha in _GRID
     }
-    return min(errors, key=errors.get)
+    return min(errors, key=lambda each: errors[each])
 
 
 def _kernel_ridge(train: Pairs, asked: np.ndarray, gamma: float, alpha: float) -> np.ndarray:

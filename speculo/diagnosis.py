@@ -254,7 +254,8 @@ def compressed(network: keras.Model, before: np.ndarray) -> np.ndarray:
         float64, shape (n, k).
     """
     kernel = keras.ops.convert_to_numpy(network.get_layer("latent_space").kernel)
-    return before @ np.linalg.qr(kernel.T.astype(np.float64), mode="r").T
+    triangle = np.linalg.qr(kernel.T.astype(np.float64), mode="r")
+    return before @ triangle.T  # type: ignore[attr-defined]  # of this mode it is one array
 
 
 def rank(values: np.ndarray) -> int:

@@ -176,7 +176,7 @@ def turn(
     size = split.train.faces.images.shape[1]
     opened, problems = predictor.opened_of(runs)
     same = before is not None and before.head.person == head.person
-    front = before.front if same else heads.render(head.person, size=size)
+    front = before.front if before is not None and same else heads.render(head.person, size=size)
     target = as_input(front[None])
 
     def answers(head: Head) -> dict[str, np.ndarray]:
@@ -325,10 +325,13 @@ def look_up(
     if photo is None or (crop == "auto" and photo.face is None):
         return LookedUp(photo, None, {}, {}, None, opened.title, opened.problems)
     whole = photo.whole
+    height, width = whole.shape
     if isinstance(crop, tuple):
-        box = images.square_at(whole.shape, *crop)
+        box = images.square_at((height, width), *crop)
+    elif crop == "auto" and photo.face is not None:
+        box = photo.face
     else:
-        box = photo.face if crop == "auto" else (0, 0, *whole.shape[::-1])
+        box = (0, 0, width, height)
     picture = images.cut(whole, box, opened.size)
     drawn = as_image(opened.draw(as_input(picture[None])))[0]
     prints, index = predictor.inputs(opened, split)

@@ -277,7 +277,7 @@ def _distances(queries: np.ndarray, gallery: np.ndarray, metric: str) -> np.ndar
     squared *= -2
     squared += squares
     row, column = np.nonzero(squared <= 1e-6 * squares)  # what is left of these is rounding
-    distance = _measured(squared, queries.any(axis=1)[:, None] & gallery.any(axis=1), metric)
+    distance = _measured(squared, np.outer(queries.any(axis=1), gallery.any(axis=1)), metric)
     distance[row, column] = _between(queries, gallery, row, column, metric)
     return distance
 

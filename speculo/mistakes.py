@@ -252,7 +252,7 @@ def _rates(
         ((weights @ each) * weights).sum(axis=1) - weights @ np.diag(each)
         for each in (pairs, alike)
     )
-    found = {"people": int(member.sum())}
+    found: dict[str, float] = {"people": int(member.sum())}
     for name, wrong, tries in (
         ("FNMR", genuine - matched, genuine),
         ("FMR", confused, impostor),
@@ -351,7 +351,8 @@ def enrolment(distances: np.ndarray, person: np.ndarray, threshold: float) -> En
             f"distances have shape {np.shape(distances)} for {len(person)} photos, expected (n, n) "
             "for one photo or more"
         )
-    enrolled, known = [], set()
+    enrolled: list[int] = []
+    known: set[int] = set()
     right = wrong = new = missed = 0
     for photo, who in enumerate(person.tolist()):
         row = distances[photo, enrolled]

@@ -43,7 +43,7 @@ def enlarged(images: np.ndarray, factor: int) -> np.ndarray:
     *first, height, width, _ = images.shape
     size = width * factor, height * factor
     grown = [
-        np.asarray(Image.fromarray(each).resize(size, Image.BICUBIC))
+        np.asarray(Image.fromarray(each).resize(size, Image.Resampling.BICUBIC))
         for each in images.reshape(-1, height, width)
     ]
     return np.stack(grown).reshape(*first, height * factor, width * factor, 1)

@@ -89,7 +89,7 @@ class Predictor:
 @contextmanager
 def heard() -> Iterator[list[str]]:
     """Gather what is warned of, to be shown where the reader looks."""
-    said = []
+    said: list[str] = []
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", UserWarning)
         yield said

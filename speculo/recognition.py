@@ -229,7 +229,7 @@ def calibration(
         there are. A band without pairs has NaN.
     """
     rows = {}
-    said = [rule.of(np.ravel(each)) for each in (genuine, impostor)]
+    said = [np.asarray(rule.of(np.ravel(each))) for each in (genuine, impostor)]
     for low, high in zip(edges, edges[1:], strict=False):
         inside = [(s >= low) & ((s < high) | (high == edges[-1])) for s in said]
         weights = [each.mean() for each in inside]
@@ -361,8 +361,11 @@ def intervals(
     kept = np.random.default_rng(seed).random((draws, pairs.people)) < 0.5
     kept = kept[kept @ tries > 0]
     rows = range(1, len(pairs.genuine))
-    drawn = {"eer": [pairs.eer(row) for row in rows], "rank_1": kept @ hits / (kept @ tries)}
-    drawn["tmr_at_fmr_1"] = [1 - pairs.fnmr(0.01, row) for row in rows]
+    drawn = {
+        "eer": np.array([pairs.eer(row) for row in rows]),
+        "rank_1": kept @ hits / (kept @ tries),
+        "tmr_at_fmr_1": np.array([1 - pairs.fnmr(0.01, row) for row in rows]),
+    }
     ends = (1 - level) / 2, (1 + level) / 2
     return {name: tuple(np.quantile(each, ends).tolist()) for name, each in drawn.items()}
 
@@ -387,7 +390,7 @@ def table(kinds: Mapping[str, Scores], person: np.ndarray, draws: int = 200) -> 
         `intervals` gives one and there are people `ENOUGH`. What needs more people is ``"too few
         people"``.
     """
-    rows = {}
+    rows: dict[str, dict[str, str]] = {}
     for kind, scores in kinds.items():
         found = judge(scores, person)
         ends = intervals(scores, person, draws) if found["people"] >= ENOUGH else {}

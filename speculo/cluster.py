@@ -40,7 +40,7 @@ PACKAGES = (
 
 ADDRESS = re.compile(r"(\w+://)?[^\s:/]+:\d+")
 
-HOW = {
+HOW: dict[str, dict[str, Any]] = {
     "processes": {"prefer": "processes"},
     "threads": {"prefer": "threads"},
     "in turn": {"n_jobs": 1},
@@ -303,7 +303,8 @@ def _dask(scheduler: str) -> Any:
         def submit(self, work: Callable, callback: Callable | None = None) -> Any:
             """Hand in a piece. joblib's own would wait for ever for one that Dask has given up."""
             future = super().submit(work, callback)
-            future.add_done_callback(lambda done: done.exception() and callback(done.exception()))
+            if callback is not None:
+                future.add_done_callback(lambda it: it.exception() and callback(it.exception()))
             return future
 
         def effective_n_jobs(self, n_jobs: int) -> int:

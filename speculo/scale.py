@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -351,7 +352,7 @@ def _gigaflop(network: object, passes: int) -> float:
     return 2 * passes * sum(model.multiplications(network).values()) / 1e9
 
 
-def _timed(work: Callable) -> tuple[float, object]:
+def _timed(work: Callable) -> tuple[float, Any]:
     begin = time.perf_counter()
     done = work()
     return time.perf_counter() - begin, done

@@ -15,6 +15,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import ModuleType
+from typing import TYPE_CHECKING
+
+if (
+    TYPE_CHECKING
+):  # it is imported below, quietly; it has no types, so what is named after it is Any
+    import keras
 
 BACKENDS = ("tensorflow", "jax", "torch")
 """The backends that the book trains with, by the names of their packages."""
@@ -48,7 +54,7 @@ def _require_backend() -> None:
     """Refuse a backend that is not installed, or that the book does not train with."""
     name, where = os.environ.get("KERAS_BACKEND"), "the environment variable KERAS_BACKEND"
     if not name:
-        name, where = "tensorflow", _settings()
+        name, where = "tensorflow", str(_settings())
         with suppress(OSError, ValueError, AttributeError):  # Keras itself judges the file below
             name = json.loads(_settings().read_text(encoding="utf-8")).get("backend", name)
     if name not in BACKENDS:

@@ -237,8 +237,7 @@ def _read(path: Path) -> nbformat.NotebookNode:
 def publish() -> None:
     """Put the last full run into the committed notebooks, ``img/`` and the README.
 
-    Nothing is executed here but chapter 00, once more, so that it shows this
-    run's picture and times.
+    Nothing is executed but chapter 00, once more, so that it shows this run's picture and times.
     """
     from speculo import runs
 
@@ -251,6 +250,7 @@ def publish() -> None:
 
     first = chapters()[0]
     _execute_or_stop(first, first.name)
+    assert first.seconds is not None  # it was written above
     _publish(first, _read(first.built), first.seconds)
     for name in ("v8-orl", "v8-mended-8th-orl-last"):  # the runs of chapters 03 and 07
         pictures = runs.open(name).path / "img"

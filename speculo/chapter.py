@@ -11,6 +11,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 import pandas as pd
 from IPython import get_ipython
@@ -74,7 +75,7 @@ def table(frame: pd.DataFrame, formats: dict | str | None = None, **options) -> 
 
 def _check(cells: list[str]) -> None:
     """Compare what papermill has put into a chapter with the cells above it, in order."""
-    known = {}
+    known: dict[str, Any] = {}
     for cell in cells:
         if not cell.startswith(INJECTED):
             known |= _assigned(cell)
@@ -101,7 +102,7 @@ def _check_type(name: str, given: object, default: object) -> None:
         raise checks.wrong(name, given, f"{type(default).__name__}, such as {default!r}")
 
 
-def _assigned(cell: str) -> dict[str, object]:
+def _assigned(cell: str) -> dict[str, Any]:
     """Find the names that a cell sets, with the values that are written out, or `...`."""
     try:
         lines = ast.parse(cell).body
@@ -127,11 +128,12 @@ def _show(
     """Show an error: in short if it is one that Speculo raises in words for the reader."""
     steps = traceback.extract_tb(trace)
     own = Path(steps[-1].filename).is_relative_to(Path(__file__).parent)
-    if own and steps[-1].line.startswith("raise "):
+    if own and (steps[-1].line or "").startswith("raise "):
         where = [
             f"{' '.join(cell)}, line {step.lineno}: {step.line}"
             for step in steps
             if (cell := shell.compile.format_code_name(step.filename))
         ]
-        error._render_traceback_ = lambda: [*where, f"{kind.__name__}: {error}"]
+        short = [*where, f"{kind.__name__}: {error}"]
+        error._render_traceback_ = lambda: short  # type: ignore[attr-defined]  # IPython's own
     shell.showtraceback((kind, error, trace), tb_offset=tb_offset)

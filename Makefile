@@ -25,6 +25,7 @@ book: environment
 test: environment
 	@$(BIN)/python -m ruff check .
 	@$(BIN)/python -m ruff format --check .
+	@$(BIN)/python -m mypy
 	@$(BIN)/python -m pytest
 
 faces: environment

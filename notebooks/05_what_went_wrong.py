@@ -38,7 +38,7 @@ import pandas as pd
 from scipy.spatial.distance import pdist
 
 from speculo import diagnosis, evaluation, model, pairs, plots, runs
-from speculo.diagnosis import NARROW, Verdict
+from speculo.diagnosis import NARROW, NO, WORSE, YES, Verdict
 from speculo.model import V8
 from speculo.pairs import Pairs, Split
 from speculo.sources import heads
@@ -69,7 +69,7 @@ print(f"v8 as published: {published / grey:.0%} of the error of one constant gre
 blob = levels["mean front, no pixel below 0.5"]
 print(f"{published / blob:.0%} of that of one picture for all, as far as v8 can draw it")
 number = f"published {published:.4f}, constant grey {grey:.4f}, mean front {mean_front:.4f}"
-verdicts.append(Verdict("a loss without a baseline", published > mean_front, number, diagnosis.NO))
+verdicts.append(Verdict("a loss without a baseline", published > mean_front, number, NO))
 plots.levels(levels, diagnosis.PUBLISHED)
 
 # %% [markdown]
@@ -132,7 +132,7 @@ print(f"{below:.0%} of the target pixels are below 0.5. A perfect v8 would still
 print(f"Without the ReLU the error changes by {-gain:+.4f}; spread over seeds {noise:.4f}")
 number = f"error {-gain / errors.mean():+.0%} without it, floor {floor:.4f}"
 verdicts.append(
-    Verdict("ReLU before the sigmoid", diagnosis.beyond_seeds(gain, noise), number, diagnosis.YES)
+    Verdict("ReLU before the sigmoid", diagnosis.beyond_seeds(gain, noise), number, YES)
 )
 
 # %% [markdown]
@@ -162,7 +162,7 @@ alike = diagnosis.spread(bytes_fed)
 print(f"Fed 0..255: {extreme:.0%} of the pixels are 0.5 or white")
 print(f"Spread from face to face {alike:.4f}, in 0..1 {diagnosis.spread(by_full):.4f}")
 number = f"error {after:.4f}, in 0..1 {before:.4f}; {extreme:.0%} of the pixels 0.5 or white"
-verdicts.append(Verdict("0..255 at evaluation", after > before, number, diagnosis.YES))
+verdicts.append(Verdict("0..255 at evaluation", after > before, number, YES))
 
 # %% [markdown]
 # ## Suspect: 4096 numbers made of 64
@@ -197,9 +197,7 @@ worst = np.max(np.abs(in_64 - in_4096) / in_4096)
 print(f"Rank {rank}; correlation {np.corrcoef(in_4096, in_64)[0, 1]:.6f}, ")
 print(f"largest relative difference of a distance {worst:.1e}, which is rounding")
 number = f"rank {rank}, distances in 64 numbers equal to {worst:.0e}"
-verdicts.append(
-    Verdict("4096 numbers of rank 64", rank <= 64 and worst < 1e-3, number, diagnosis.NO)
-)
+verdicts.append(Verdict("4096 numbers of rank 64", rank <= 64 and worst < 1e-3, number, NO))
 
 # %% [markdown]
 # So v8 stores 64 times as many numbers as it needs. That wastes memory, and has nothing to do with
@@ -222,7 +220,7 @@ right, wrong = (np.median(each) for each in angles.values())
 print(f"Median angle of a front: {right:.0f}° by rotation, {wrong:.0f}° by sum")
 print(f"{np.mean(by_sum != by_angle):.0%} of the photos get another target")
 number = f"fronts {wrong:.0f}° off, not {right:.0f}° (medians)"
-verdicts.append(Verdict("front by |yaw + pitch + roll|", wrong > right, number, diagnosis.WORSE))
+verdicts.append(Verdict("front by |yaw + pitch + roll|", wrong > right, number, WORSE))
 plots.front_angles(angles)
 
 # %% [markdown]
@@ -274,7 +272,7 @@ print(f"First numbers up to {first[-1]} that do no harm: {(shares == 0).sum()} o
 number = (
     f"{shuffled:.0%} of the frames wrong, {off:.0f}° off, if a video begins at frame {frames[0]}"
 )
-verdicts.append(Verdict("frames sorted as text", shuffled > 0, number, diagnosis.WORSE))
+verdicts.append(Verdict("frames sorted as text", shuffled > 0, number, WORSE))
 plots.wrong_by_first_frame(first, shares)
 
 # %% [markdown]
@@ -318,9 +316,7 @@ print(f"For comparison: mean front {mean_front:.4f}, constant grey {grey:.4f}")
 by_case = " or ".join(f"{error:.4f} ({case})" for case, error in matched["MSE"].items())
 held = matched["MSE"].max() > mean_front
 verdicts.append(
-    Verdict(
-        "targets by folder position", held, f"a perfect model scores {by_case}", diagnosis.WORSE
-    )
+    Verdict("targets by folder position", held, f"a perfect model scores {by_case}", WORSE)
 )
 
 # %% [markdown]
@@ -342,7 +338,7 @@ right = faces.person[split.train.target[shown]] != split.train.person[shown]
 print(f"{strangers.sum()} of {len(strangers)} faces in the row y_train are not the person above,")
 print(f"{right.sum()} of {len(right)} where the row is printed right:")
 number = f"{strangers.sum()} of {len(strangers)} are not the person above"
-verdicts.append(Verdict("wrong row in the dataset picture", strangers.any(), number, diagnosis.NO))
+verdicts.append(Verdict("wrong row in the dataset picture", strangers.any(), number, NO))
 plots.dataset(split)
 
 # %% [markdown]
@@ -367,7 +363,7 @@ print(
 )
 print(f"Beside a training step of chapter 03: {share:.1%} of its time")
 number = f"{slower:,.0f} times as long; {share:.1%} of a step here"
-verdicts.append(Verdict("every JPEG decoded in each epoch", slower > 1, number, diagnosis.NO))
+verdicts.append(Verdict("every JPEG decoded in each epoch", slower > 1, number, NO))
 plots.seconds({"JPEG, one by one": times.files, "memory": times.memory, "step of v8": step})
 
 # %% [markdown]

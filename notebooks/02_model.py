@@ -35,13 +35,14 @@ trained = runs.at(run or runs.default_name(V8, faces.name, people=people, crop=c
 V8
 
 # %% [markdown]
-# These are the parameters of the card, and all of them. The rest is in the code that built it:
-# kernels of 3 by 3, dropout, and where the activations stand.
+# These are all the parameters that the card lists. The rest stands in the code that built the model:
+# kernels of 3 by 3 pixels, the dropout, and where the activations are.
 #
 # ## The encoder
 #
-# Five times: a convolution, a maximum over 2 by 2 pixels, dropout. Each round halves the picture.
-# It also halves the number of channels, from 1024 down to 64. Most encoders do the opposite.
+# Three layers, five times over: a convolution, the maximum of 2 by 2 pixels, and dropout. Each round
+# halves the height and the width of the picture. It also halves the number of channels, from 1024
+# down to 64. Most encoders do the opposite: they add channels while the picture shrinks.
 
 # %%
 layers = keras.layers
@@ -67,8 +68,9 @@ print(f"fingerprint {fingerprint.shape[1:]} -> {x.shape[1:]}")
 # %% [markdown]
 # ## The decoder
 #
-# Five times: a transposed convolution that doubles the picture, batch normalisation, dropout. One
-# more makes a single channel. It ends in a ReLU, and a sigmoid follows. Remember that ReLU.
+# Again three layers, five times over: a transposed convolution that doubles the picture, batch
+# normalisation, and dropout. One more transposed convolution makes a single channel, the grey picture.
+# It ends in a ReLU, and then a sigmoid follows. Remember that ReLU.
 
 # %%
 for filters in reversed(V8.filters):
@@ -101,9 +103,9 @@ print(f"Saved as {files.shown(path)}")
 figure
 
 # %% [markdown]
-# **Figure 2.1.** A box is what flows out of a layer: as high as the picture is, and as wide as it
-# has channels (both on a logarithmic scale). The picture shrinks to a single pixel before the
-# latent, so nothing but 64 numbers passes the middle.
+# **Figure 2.1.** The layers of v8 from left to right. Each box is what comes out of a layer: it is as
+# high as the picture and as wide as the number of its channels, both on a logarithmic scale. Look at
+# the middle: the picture shrinks to a single pixel before the latent, so only 64 numbers get through.
 
 # %% [markdown]
 # ## Where the parameters and the arithmetic are
@@ -125,7 +127,8 @@ plots.costs(network)
 # %% [markdown]
 # ## What it can draw
 #
-# Before training, the weights are random. One thing does not depend on the weights at all.
+# Before the training the weights are random, and so are the drawings. But how dark they can be does
+# not depend on the weights at all.
 
 # %%
 split = pairs.split(faces, seed=seed)
@@ -138,15 +141,18 @@ print(f"{below:.0%} of the target pixels are below 0.5.")
 plots.output_range(targets, untrained)
 
 # %% [markdown]
-# **Figure 2.3.** The ReLU gives zero or more, and the sigmoid of zero is 0.5. So no output can be
-# darker than middle grey, whatever the weights. The pixels left of the line, printed above as a
-# share, are out of v8's reach.
+# **Figure 2.3.** How often each grey occurs in the targets and in what the untrained v8 draws. The
+# ReLU gives zero or more, and the sigmoid of zero is 0.5. So no output can be darker than middle grey,
+# whatever the weights are. All target pixels to the left of the line are out of v8's reach; their
+# share is printed above.
 
 # %% [markdown]
 # ## What the fingerprint can hold
 #
-# We encode faces and ask how many directions their fingerprints span. Singular values tell: those
-# that are zero, up to rounding, are directions that nothing ever moves in.
+# We take the fingerprints of some faces and ask in how many directions they differ. The singular
+# values tell. There is one for each direction, and it says how much the fingerprints differ in it.
+# Where it is zero, up to rounding, all fingerprints are the same. The number of the others is the
+# *rank*.
 
 # %%
 latents = model.forward(model.encoder(network), faces.images[:200]).astype(np.float64)
@@ -156,16 +162,17 @@ print(f"{latents.shape[1]} numbers in a fingerprint, {len(latents)} faces, rank 
 plots.singular_values(values[:128], rank=rank)
 
 # %% [markdown]
-# **Figure 2.4.** After the marked rank the values drop to rounding error (the first 128 are shown).
-# All 4096 numbers follow from the 64 in front of them, so the rank is 64 at most. It is lower where
+# **Figure 2.4.** The first 128 singular values. After the marked rank they drop to rounding error. All
+# 4096 numbers are computed from the 64 in front of them, so the rank is 64 at most. It is lower where
 # one of the 64 is zero for every face, as their ReLU allows, or where there are fewer faces than
 # that.
 
 # %% [markdown]
 # ## What we learned
 #
-# The network is the one on the card: same names, same shapes, same parameters. Its shape alone
-# tells two things. It cannot draw dark pixels, and its 4096 latent numbers are worth 64 at most.
+# The network is the one on the card: the names, the shapes and the number of parameters are the same.
+# Before any training we know two things about it. It cannot draw dark pixels, and its 4096 latent
+# numbers hold no more than 64 do.
 #
 # Next: [03 Training](03_training.ipynb).
 

@@ -41,10 +41,10 @@ print(device.report())
 # %% [markdown]
 # ## The pairs
 #
-# v8's network, loss and optimizer are the card's. The data are not, and the card names no batch
-# size: its code took batches of 64 from more than 600,000 pairs. Of fewer pairs we take smaller
-# batches: an epoch then has enough steps to move the weights and the running averages of batch
-# normalisation.
+# The network, the loss and the optimizer are those of the card. The data are not: v8 learned from
+# more than 600,000 pairs. The card names no batch size, and its code took 64 pairs for each step. We
+# have fewer pairs, so we take smaller batches. An epoch then has enough steps to move the weights,
+# and with them the running averages of batch normalisation.
 
 # %%
 faces = speculo.load(dataset, people=people, crop=crop)
@@ -77,9 +77,9 @@ training.train(
 live.update(plots.loss(trained.history, title=trained.title if trained.epochs else ""))
 
 # %% [markdown]
-# **Figure 3.1.** The loss on both sides. Does the test loss jump? It uses the running averages of
-# batch normalisation, and in v8 these follow the weights slowly. A line that leaves the frame is
-# such a jump.
+# **Figure 3.1.** The loss on the people trained on and on the people held out, by epoch. Does the
+# test loss jump, or even leave the frame? It uses the running averages of batch normalisation, and in
+# v8 these follow the weights slowly. In the first epochs they are far behind.
 
 # %% [markdown]
 # ## The log
@@ -120,9 +120,9 @@ plots.snapshots(split.test, [drawn[epoch] for epoch in some], some)
 # %% [markdown]
 # ## What we learned
 #
-# No GPU is needed. The device stands at the top, with what to do for a GPU where none was found, and
-# the log has the speed. With the default parameters the loss falls, quickly at first and then
-# slowly. Whether it is a good loss, no loss can tell by itself.
+# The network of the card trains without a GPU. The log says how fast. With the default parameters
+# the loss falls, quickly at first and then slowly. Is it a good loss? A loss alone cannot tell. The
+# next chapter puts others beside it.
 #
 # Next: [04 Results](04_results.ipynb).
 

@@ -43,9 +43,9 @@ print(f"{trained.best_title}, where the test loss was lowest")
 print(f"{same:.0%} of the test pairs have the front itself as their input")
 
 # %% [markdown]
-# Two things to keep in mind. The epoch was chosen by the loss on the same people, so the error of
-# the model is a little too good. And a front is also an input: sent back unchanged, it has no
-# error.
+# Keep two things in mind. The weights are those of the epoch with the smallest loss on these very
+# people, so the error of the model is a little too good. And the front of each person is also one of
+# the inputs: a predictor that returns its input has no error there.
 #
 # ## Predictions
 
@@ -69,9 +69,11 @@ figure
 # - **constant grey**: one grey for everything;
 # - **mean frontal face**: the mean of the train people's fronts, whoever is asked for;
 # - **input itself**: the photo, unchanged;
-# - **ridge regression**: every output pixel is a linear function of all input pixels. *Mirrored
-#   too* adds the mirror image of every train pair. *Moved too* adds pairs that are moved and lit
-#   otherwise, and takes logits in the place of pixels, so that the sigmoid at the end fits.
+# - **ridge regression**: every output pixel is a weighted sum of all input pixels, with weights
+#   that are kept small so that it does not learn the train people by heart. *Mirrored too* adds the
+#   mirror image of every train pair. *Moved too* adds pairs that are moved and lit otherwise. It
+#   also works with *logits* in the place of pixels, the numbers that a sigmoid turns into pixels, so
+#   that it never draws anything outside of black and white.
 #
 # MSE is the mean squared error of a pixel, with black 0 and white 1; less is better. PSNR is the
 # same in decibels; more is better. The spread is the standard error over the held-out people.
@@ -181,11 +183,11 @@ print(f"Written to {files.shown(path)}")
 # %% [markdown]
 # ## What we learned
 #
-# With the default parameters: v8 as published draws nearly the same grey blob for everyone. The
-# ReLU before its sigmoid puts a floor under its error, and the cells above list the baselines that
-# lie even below this floor. The floor explains why nothing is dark. Why everybody looks the same,
-# this chapter cannot tell: that needs experiments. If you would rather see first what a mended v8
-# draws, look at the faces in [Mending v8](07_mending_v8.ipynb#Faces).
+# With the default parameters, v8 as published draws nearly the same grey blob for everyone. The ReLU
+# before its sigmoid puts a floor under its error: even a perfect v8 could get no lower. The cells
+# above list the baselines that do. The floor explains why nothing is dark. It does not explain why
+# everybody looks the same. That needs experiments, and the next chapter makes them. To see first
+# what a mended v8 draws, look at the faces in [chapter 07](07_mending_v8.ipynb#Faces).
 #
 # Next: [05 What went wrong](05_what_went_wrong.ipynb).
 

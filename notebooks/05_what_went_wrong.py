@@ -12,8 +12,9 @@
 # In this notebook we find out why v8 drew the same grey blob for everybody: nine suspects, an
 # experiment each.
 #
-# The suspects were read in the code that published v8. Each experiment changes one thing and ends
-# in a number. The verdicts stand in a table at the end, computed from these numbers.
+# We read the code that v8 was published with, and noted what looked wrong: these are the suspects.
+# Each experiment changes one thing and ends in a number. A table at the end has the verdicts, computed
+# from these numbers: which of the suspects are confirmed, and which of them caused the blobs.
 #
 # The run is the one of chapter 03: take the seed that it was trained with.
 
@@ -56,10 +57,10 @@ print(f"{len(split.train)} pairs to train on, {len(split.test)} to judge on, of 
 # %% [markdown]
 # ## Suspect: a loss with nothing beside it
 #
-# The published curve ends near the two losses marked below. Is that good? We ask what predictors
-# without a network score on our faces. Each may look at the very targets that it is judged on. So
-# this is the best that its kind can do, and a network with a larger error has learned less than
-# that.
+# The published curve ends near the two losses marked below. Is that good? We compute the errors of
+# predictors without a network on our faces. Each of them may look at the very targets that it is
+# judged on, so no predictor of its kind can do better. A network with a larger error has learned
+# less than that.
 
 # %%
 levels = diagnosis.levels(every)
@@ -167,9 +168,14 @@ verdicts.append(Verdict("0..255 at evaluation", after > before, number, YES))
 # %% [markdown]
 # ## Suspect: 4096 numbers made of 64
 #
-# Chapter 02 counted the rank before training. Training cannot lift it: the fingerprint h W + b
-# follows from the 64 numbers h in front of it. More than that: with W' = QR, the distance of two
-# fingerprints is the distance of h R', a vector of 64. It is a Mahalanobis distance of h.
+# Chapter 02 counted the rank before training. Training cannot raise it. A fingerprint is h W + b,
+# where h are the 64 numbers in front of it and W is a matrix with 64 rows, so there are never more
+# than 64 directions.
+#
+# Even the distances need no more than 64 numbers. The transpose of W can be written as Q R, where Q
+# changes no distance and R is a matrix of 64 by 64. So two fingerprints are exactly as far apart as
+# their h R', with R' the transpose of R. A distance after such a map is called a *Mahalanobis
+# distance*.
 
 # %%
 codes = diagnosis.codes(network, every.batch(slice(200))[0])
@@ -178,8 +184,9 @@ rank = diagnosis.rank(values)
 plots.singular_values(values[:128], rank=rank)
 
 # %% [markdown]
-# **Figure 5.5.** Singular values of real faces' fingerprints, in the trained v8 at full width. They
-# end at the marked rank, at 64 or below.
+# **Figure 5.5.** Singular values of the fingerprints of real faces, in the trained v8 at full width:
+# how much they differ in each of their main directions. Behind the marked rank, 64 or less, there is
+# nothing but rounding.
 
 # %%
 in_4096 = pdist(codes.latent)
@@ -188,9 +195,10 @@ others = {"64 numbers, h R'": in_64, "64 numbers, h as it is": pdist(codes.befor
 plots.distances(in_4096, others, xlabel=f"distance of {codes.latent.shape[1]} numbers")
 
 # %% [markdown]
-# **Figure 5.6.** A dot for each pair of photos. Left, 64 numbers after the map: a line, as all
-# distances are the same. Right, the 64 numbers as they come: W weighs them, and that is all that
-# the 4096 add.
+# **Figure 5.6.** A dot for each pair of photos: across, the distance of their 4096 numbers, and
+# upwards, that of 64. Left, the 64 numbers h R': all dots lie on one line, as both distances are
+# equal. Right, the 64 numbers h as they are. These differ, since W gives more weight to some of them.
+# That weight is all that the 4096 numbers add.
 
 # %%
 worst = np.max(np.abs(in_64 - in_4096) / in_4096)
@@ -320,8 +328,8 @@ verdicts.append(
 )
 
 # %% [markdown]
-# Where such targets give a perfect model a larger error than the mean front has, a validation loss
-# says nothing: it is lower for a model that draws the same face for all.
+# Compare these errors with that of the mean front. Where a perfect model has the larger one, the
+# validation loss is worth nothing: it would prefer a model that draws the same face for all.
 #
 # ## Suspect: the picture of the dataset
 #
@@ -342,9 +350,9 @@ verdicts.append(Verdict("wrong row in the dataset picture", strangers.any(), num
 plots.dataset(split)
 
 # %% [markdown]
-# **Figure 5.13.** First as published, then as it should be. In the first one, no target looks like
-# its input. Whoever saw it could have taken shuffled targets for granted, and two of the suspects
-# above do shuffle them.
+# **Figure 5.13.** First the rows as published, then as they should be. In the first picture no target
+# looks like its input. Two of the suspects above do shuffle targets, and whoever was used to this
+# picture would not have noticed.
 
 # %% [markdown]
 # ## Suspect: the clock
@@ -381,11 +389,11 @@ speculo.chapter.table(diagnosis.verdict_table(verdicts))
 # ## What we learned
 #
 # With the default parameters, two causes are enough to make such blobs. The ReLU before the sigmoid
-# takes away all that is dark and the gradient with it. Feeding 0..255 drives the rest to white or
-# to 0.5. Wrong targets may have made the training worse, and they made the validation loss
-# meaningless. The length of the fingerprint and the reading of files only cost memory and time. And
-# one thing let all of this pass: a loss with no baseline beside it. For other faces, the table of
-# verdicts says what holds.
+# takes away all that is dark, and the gradient with it. Feeding 0..255 drives the rest to white or
+# to 0.5. Wrong targets made it worse: they made the validation loss meaningless, and a training
+# cannot learn from them what a front is. The length of the fingerprint and the reading of files only
+# cost memory and time. And one thing let all of this pass: a loss with no baseline beside it. For
+# other faces, the table of verdicts says what holds.
 #
 # Next: [06 What the notes said](06_what_the_notes_said.ipynb).
 

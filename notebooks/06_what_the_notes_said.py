@@ -92,16 +92,17 @@ marks = {"mean face": evaluation.squared_error(mean_face, split.test).mean(), "f
 plots.by_seed(errors, marks)
 
 # %% [markdown]
-# **Figure 6.1.** A dot for each seed, a stroke for the mean. Compare the distance of the first two
-# rows with what the last ReLU does: both v7 and v8 have it. Which of the two is the detail?
+# **Figure 6.1.** The errors of three kinds of network: a dot for each seed, and a stroke for their
+# mean. The first two rows differ by the loss, and the third one has no last ReLU. Compare the two
+# differences: which of them is a detail?
 
 # %% [markdown]
 # ## Note two: less to predict
 #
-# *"lowered fingerprint size so it has less values to predict"*. What is predicted are pixels. Fewer
-# of them, a smaller picture, is an easier task, is it not? We shrink the pairs. Ridge regression
-# and the network, without its last ReLU, predict them. On the shrunk pairs we also train the
-# network with a shorter fingerprint.
+# *"lowered fingerprint size so it has less values to predict"*. But the fingerprint is not predicted.
+# The pixels are. So we ask two questions. Is a smaller picture easier to predict? We shrink the pairs,
+# and let ridge regression and the network without its last ReLU predict them. And is anything easier
+# with a shorter fingerprint? We train that on the shrunk pairs, too.
 
 # %%
 half = notes.smaller(split, 2)
@@ -143,8 +144,8 @@ print(f"Fingerprint: {number}")
 notes.at_both_sizes(drawn["v8, no last ReLU"], by_long, split)
 
 # %% [markdown]
-# A row is a network, a column the size at which it is judged, after scaling. Only errors in one
-# column can be compared. The fingerprint is a layer on the way: nothing of it is predicted.
+# A row is a network. A column is the size at which its drawings are judged, after they were scaled to
+# that size. Only errors in the same column can be compared.
 #
 # ## Note three: the lowest loss
 #
@@ -171,9 +172,9 @@ verdicts.append(Verdict("the lowest loss need not look best", best > 0, number))
 plots.loss_against_sharpness(curve.index, curve["MSE"], curve["sharpness"], marks)
 
 # %% [markdown]
-# **Figure 6.3.** Where the curve falls to the left, a photo of the right person becomes *better* by
-# blurring, in MSE, down to the lowest point. To the eye, everything left of the curve's right end
-# is worse than the photo. The diamonds are one mean face for all, and what v8 draws.
+# **Figure 6.3.** The MSE of photos that were blurred more and more, from the right end of the curve to
+# the left. Where the curve falls, blurring makes a photo of the right person *better* in MSE. To the
+# eye it becomes worse all the way. The diamonds are one mean face for all, and what v8 draws.
 
 # %%
 rows = {"other photo": photos, "blurred": notes.blurred(photos, best), "mean face": nobody}
@@ -188,10 +189,10 @@ plots.captioned(
 )
 
 # %% [markdown]
-# **Figure 6.4.** Pictures with their MSE: of each person, the photo whose MSE contradicts the eye
-# the most. The second row is the person, the last one is nobody: which of them is nearer by MSE?
-# Where several drawings may be right, the MSE is lowest for their average, and an average is
-# blurred.
+# **Figure 6.4.** For each person, the target and three pictures with their MSE. We chose the photos for
+# which the MSE contradicts the eye the most. The second row shows the right person, and the last row
+# shows nobody: which of them has the smaller MSE? Where several drawings could be right, the MSE is
+# lowest for their average, and an average is blurred.
 
 # %% [markdown]
 # ## Verdicts

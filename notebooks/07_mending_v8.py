@@ -12,9 +12,9 @@
 # In this notebook we change v8 one step at a time, see what is needed, and look at what the mended
 # model draws of people whom it has never seen.
 #
-# The card's own parameters stay: input and output shape, filters, latent size, Adam beginning at
-# the card's rate, mean squared error. To fit the time, all that is trained here are narrow copies:
-# every layer is divided by the same factor.
+# What the card lists stays as it is: the shapes of input and output, the filters, the size of the
+# latent, Adam with the card's rate at the beginning, and mean squared error. To save time we train
+# narrow copies: the channels of every layer are divided by the same number.
 
 # %% tags=["parameters"]
 dataset = "orl"  # the faces, by name; chapter 01 lists the names
@@ -55,9 +55,9 @@ print(f"People to train on: {len(split.train.people)}. Held out: {', '.join(spli
 
 # %% [markdown]
 # **Who chooses.** The changes below were chosen by cross-validation over the first 32 people of
-# ORL, in four folds of eight. The last eight of ORL, whom the default parameters hold out, chose
-# nothing, but they were looked at several times on the way: take their errors for a little too
-# kind.
+# ORL, in four folds of eight. The last eight people of ORL, whom the default parameters hold out,
+# were not used to choose. But their errors were looked at several times on the way, so they are a
+# little too small.
 #
 # ## The changes
 
@@ -123,11 +123,12 @@ print("Needed, by more than twice that spread:")
 print(needed[diagnosis.beyond_seeds(needed, noise)].to_string(float_format="{:+.4f}".format))
 
 # %% [markdown]
-# So narrow, and after so few steps, v8 as published draws plain grey: all of its last ReLU is shut.
-# The changes to the network bring it to the mean face and below. Moved pairs cost a little in so
-# few epochs, and other light makes no difference. The network of the last step knew faces before it
-# saw the first photograph. The longest bar is that of batch normalisation: where its running
-# averages are slow, they are still those of the drawn heads when the training ends.
+# The narrow v8 as published, after so few steps, draws plain grey: its last ReLU gives zero
+# everywhere. The changes to the network bring it to the error of the mean face and below. Moved pairs
+# cost a little in so few epochs, and other light makes no difference. The network of the last step
+# has learned from drawn heads before it sees the first photograph. The longest bar is that of batch
+# normalisation: with v8's slow running averages, the network would end the training with averages
+# that still belong to the drawn heads.
 
 # %%
 best = levels.idxmin()
@@ -137,9 +138,9 @@ print(f"The last step: {errors['added'].iloc[-2]:.4f} to {all_changes:.4f}")
 print(f"That is {abs(gap):.4f} {where} the best of the predictors without a network, {best}")
 
 # %% [markdown]
-# *Ridge, moved too* is a linear map from the logits of all pixels to those of all pixels, fitted by
-# ridge regression on the same moved pairs, and shrunk towards the mean face. It is the strongest
-# predictor without a network that we know of, and the yardstick for few people.
+# *Ridge, moved too* is the ridge regression of chapter 04 on the same moved pairs: a linear map from
+# the logits of all input pixels to those of all output pixels, pulled towards the mean face. It is
+# the strongest predictor without a network that we know of, and with few people it is the one to beat.
 #
 # ## Heads before photographs
 #
@@ -343,11 +344,11 @@ for name in (mended, f"{mended}, fingerprints", "kernel ridge", "input itself"):
 #
 # ## What we learned
 #
-# v8's floor and its bottleneck can be mended beside the card's parameters. Few data hardly can: on
-# a few dozen people most of what can be learned is linear, and one matrix stands beside the network
-# in the table. Heads before the first photograph help a short training, as figure 7.1 shows; the
-# line below the table says what is left of that after a longer one. On many people the network
-# comes into its own.
+# The floor of v8 and its bottleneck can be mended without touching what the card lists. A lack of
+# people can hardly be mended: from a few dozen people, most of what can be learned is linear, and in
+# the table one matrix comes as near as the network. To begin with drawn heads helps a short training,
+# as figure 7.1 shows. The printout below the table says what is left of that after a longer one. With
+# many people the network is better than any linear map: that is what figure 7.7 shows.
 #
 # A drawing is no fingerprint yet. The next chapter trains a network that tells people apart.
 #

@@ -1,5 +1,7 @@
 """What a reader finds in the repository: pairs that belong together, and one place for each fact."""
 
+import json
+import os
 import re
 import subprocess
 import tomllib
@@ -10,6 +12,8 @@ import nbformat
 import pytest
 import yaml
 from conftest import ROOT
+from packaging.specifiers import SpecifierSet
+from packaging.version import Version
 
 from speculo import book, runs
 
@@ -85,6 +89,52 @@ def test_a_parameter_is_one_line_and_means_the_same_in_every_chapter():
             name, comment = re.fullmatch(r"(\w+) = \S+  # (\S.*)", line).groups()
             assert len(line) <= 100, line
             assert comments.setdefault(name, comment) == comment, f"{each.name}: {name}"
+
+
+PAGES = sorted(
+    path.relative_to(ROOT).as_posix()
+    for folder in (".", "data", "benchmarks", "speculo/sources/heads")
+    for path in (ROOT / folder).glob("*.md")
+)
+
+
+def anchors(page: Path) -> set[str]:
+    """The anchors that a page has for its headings, as GitHub makes them."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    plain = (re.sub(r"[^\w\- ]", "", heading.lower()) for heading in headings)
+    return {each.replace(" ", "-") for each in plain}
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_links_of_a_page_lead_somewhere(page):
+    path = ROOT / page
+    for link in re.findall(r"\]\(([^)\s]+)\)", path.read_text(encoding="utf-8")):
+        if link.startswith(("http://", "https://", "mailto:")):
+            continue
+        name, _, anchor = link.partition("#")
+        target = path.parent / name if name else path
+        assert target.exists(), link
+        assert not anchor or anchor in anchors(target), link
+
+
+def test_the_version_is_the_same_everywhere():
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    assert citation["version"] == PROJECT["version"]
+    assert citation["license"] == PROJECT["license"]
+    assert f"\n## {PROJECT['version']}" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+
+
+def test_the_container_has_a_python_that_the_book_takes():
+    path = ROOT / ".devcontainer" / "devcontainer.json"
+    image = json.loads(path.read_text(encoding="utf-8"))["image"]
+    assert Version(image.rpartition(":")[2]) in SpecifierSet(PROJECT["requires-python"])
+
+
+@pytest.mark.parametrize("script", ["run", "newest"])
+def test_a_script_of_ci_is_a_script(script):
+    path = ROOT / ".ci" / script
+    assert os.access(path, os.X_OK)
+    subprocess.run(["bash", "-n", path], check=True)
 
 
 def test_links_between_chapters_lead_somewhere(chapter):

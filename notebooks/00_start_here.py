@@ -30,11 +30,12 @@
 #
 # ## The model
 #
-# **Speculo-v8** is a convolutional autoencoder. It takes a grey photo of a face, 32 by 32 pixels,
-# in any pose. It draws the *front* of the same person: the face as it would look straight into the
-# camera. To do that it squeezes the photo into 4096 numbers. A good set of numbers tells who
-# somebody is and not how the head was turned. These numbers are the **fingerprint**: they are meant
-# for comparing two faces.
+# **Speculo-v8** is built as a convolutional autoencoder: an encoder turns a picture into numbers,
+# and a decoder turns the numbers into a picture. But the picture that it is to give back is not its
+# input. It takes a grey photo of a face, 32 by 32 pixels, in any pose. It draws the *front* of the
+# same person: the face as it would look straight into the camera. To do that it turns the photo,
+# 1024 pixels, into 4096 numbers, the **fingerprint**. A good fingerprint tells who somebody is and
+# not how the head was turned, so that two faces can be compared by it.
 #
 # The model was published in 2020 as a model card, in the folder `models/fingerprinter` of
 # [isala404/speculo](https://github.com/isala404/speculo), without the data and without a log of its
@@ -138,8 +139,8 @@ display(Markdown(book.contents().replace("](notebooks/", "](")))
 # nothing here sends anything, and git ignores `data/`, `build/` and `runs/`.
 #
 # **What it is not for.** A model of this kind draws likenesses and compares them. It is not fit to
-# decide who somebody is, at a door, in a crowd or in court: chapter 04 shows how far off its
-# drawings are.
+# decide who somebody is, at a door, in a crowd or in court. Chapter 04 shows how far off v8's
+# drawings are, and chapter 08 how often fingerprints take one person for another.
 
 # %% [markdown]
 # ## What we learned

@@ -78,9 +78,9 @@ pd.Series(
 plots.photos_per_person(faces)
 
 # %% [markdown]
-# **Figure 1.1.** Left, how many people have how many photos. Right, a dot for each photo: do the
-# people differ in brightness, as in skin, hair and light? The more they do, the more of it a
-# predictor of one constant grey gets wrong.
+# **Figure 1.1.** Left, how many people have how many photos. Right, the mean grey of each photo: a
+# dot for each, by person. Do the people differ, by their skin, their hair or the light? The more
+# they do, the larger is the error of a predictor that answers one constant grey for everybody.
 
 # %% [markdown]
 # What could not be used is listed here, with the reason. So is a photo in which several faces were
@@ -120,9 +120,9 @@ front = pairs.fronts(faces)
 plots.fronts(faces, front)
 
 # %% [markdown]
-# **Figure 1.4.** A row is a person, and the framed photo is the one chosen. Do you agree? A choice
-# by symmetry can be argued about: a symmetric face can be tilted up or down, and a shadow on one
-# cheek costs a frontal photo its place.
+# **Figure 1.4.** Photos of some people, a row for each. The framed photo is the one chosen as the
+# front. Do you agree? A choice by symmetry can be argued about: a symmetric face can be tilted up
+# or down, and a shadow on one cheek costs a frontal photo its place.
 
 # %% [markdown]
 # ## Pairs, and a split by people
@@ -155,7 +155,7 @@ figure
 # ## Duplicates
 #
 # The same photo under two names could stand on both sides of the split, and the test would be no
-# test. We compare every photo with every other one (20,000 drawn at random where there are more)
+# test. We compare every photo with every other one (20,000 chosen at random where there are more)
 # and look for pairs of photos that differ by less than a hundredth of the grey scale (root mean
 # square).
 
@@ -233,14 +233,14 @@ pose[drawn["medium"].front] = np.nan  # the fronts, which have no turn, would be
 plots.poses(replace(drawn["medium"], pose=pose))
 
 # %% [markdown]
-# **Figure 1.9.** How the heads of `heads-medium` are turned, fronts left out: any yaw is as
-# frequent as any other, and most pitches and rolls are small. The outermost bars of yaw are lower
-# because only half of each lies within the range. No program guessed these angles. They are what
-# was drawn.
+# **Figure 1.9.** How the heads of `heads-medium` are turned, fronts left out. Every yaw is equally
+# likely, so the bars of yaw differ by chance only. Most pitches and rolls are small. The outermost
+# bars of yaw are lower because only half of each lies within the range. No program guessed these
+# angles from a picture: each head was drawn at exactly this angle.
 
 # %% [markdown]
-# How is a person made? A mean head is bent by sliders, and each person has a lot drawn for each of
-# them. We take one person and move one slider at a time.
+# How is a person made? A mean head is bent by sliders, and for each person chance sets each slider.
+# We take one person and move one slider at a time.
 
 # %%
 print(f"Sliders: {len(heads.asset.read().slider_names)}, and age, weight and sex")
@@ -278,9 +278,12 @@ plots.face_columns(rows, ["low", *[""] * 5, "high"])
 # .venv/bin/python -m speculo.benchmark
 # ```
 #
-# Here it is as it comes with the book, for predictors without a network: the MSE by `|yaw|` in
-# degrees, and then rank-1, the share of photos whose drawing is nearer to the front of the right
-# person than to those of all the others.
+# Here it is as it comes with the book, for predictors without a network. *Ridge regression* makes
+# every output pixel a weighted sum of all input pixels. *Kernel* ridge regression makes it a
+# weighted sum over the train photos, in which similar photos count more. Chapter 04 explains the
+# other names. The first table has the MSE, the mean squared error of a pixel with black 0 and white
+# 1, by `|yaw|` in degrees. The second has rank-1, the share of photos whose drawing is nearer to
+# the front of the right person than to those of all the others.
 
 # %%
 measured = pd.read_csv(benchmark.RESULTS)
@@ -291,8 +294,8 @@ speculo.chapter.table(benchmark.wide(measured, "MSE"), "{:.4f}")
 speculo.chapter.table(benchmark.wide(measured, "rank-1"), "{:.1%}")
 
 # %% [markdown]
-# An unchanged input is no answer where light and background change. Kernel ridge regression is the
-# one to beat; chapter 07 does.
+# Compare the *input itself* with the mean face: where light and background change, the unchanged
+# photo is the worse one. Kernel ridge regression is the one to beat. Chapter 07 does, on *medium*.
 
 # %% [markdown]
 # ## What we learned

@@ -35,14 +35,18 @@ trained = runs.at(run or runs.default_name(V8, faces.name, people=people, crop=c
 V8
 
 # %% [markdown]
-# These are all the parameters that the card lists. The rest stands in the code that built the model:
-# kernels of 3 by 3 pixels, the dropout, and where the activations are.
+# The settings from `optimizer` to `latent_size` are all that the card lists. The rest stands in the
+# code that v8 was published with: the ReLU at the end, the dropout, kernels of 3 by 3 pixels, and
+# where the activations are. `mean_face` and `halvings` are changes that chapter 07 needs; in v8
+# they are off.
 #
 # ## The encoder
 #
-# Three layers, five times over: a convolution, the maximum of 2 by 2 pixels, and dropout. Each round
-# halves the height and the width of the picture. It also halves the number of channels, from 1024
-# down to 64. Most encoders do the opposite: they add channels while the picture shrinks.
+# Three layers, five times over: a convolution, the maximum of 2 by 2 pixels, and dropout. Each
+# round halves the height and the width of the picture. The first round makes 1024 channels out of
+# one, and each of the others halves their number, down to 64. The code says *filters* for the
+# channels that a layer makes. Most encoders do the opposite: they add channels while the picture
+# shrinks.
 
 # %%
 layers = keras.layers
@@ -57,7 +61,8 @@ for filters in V8.filters:
 # ## The latent
 #
 # What is left of the picture is 1 by 1 pixel with 64 channels. A linear layer turns these 64
-# numbers into 4096, the fingerprint, and another one turns them back into 64.
+# numbers into 4096, the fingerprint, and another one turns them back into 64. The inner numbers of
+# an autoencoder are called its *latent*: here latent and fingerprint are the same 4096 numbers.
 
 # %%
 x = layers.Dropout(0.2)(layers.Flatten()(x))
@@ -103,9 +108,11 @@ print(f"Saved as {files.shown(path)}")
 figure
 
 # %% [markdown]
-# **Figure 2.1.** The layers of v8 from left to right. Each box is what comes out of a layer: it is as
-# high as the picture and as wide as the number of its channels, both on a logarithmic scale. Look at
-# the middle: the picture shrinks to a single pixel before the latent, so only 64 numbers get through.
+# **Figure 2.1.** The layers of v8 from left to right. Each box is what comes out of a layer. Where
+# that is a picture, the box is as high as the picture and as wide as the number of its channels,
+# both on a logarithmic scale. The thin boxes are rows of numbers: the more of them, the higher the
+# box. Look at the middle: the picture shrinks to a single pixel before the latent, so only 64
+# numbers get through.
 
 # %% [markdown]
 # ## Where the parameters and the arithmetic are
@@ -120,15 +127,15 @@ print(f"{' and '.join(heaviest)} do {share:.0%} of it.")
 plots.costs(network)
 
 # %% [markdown]
-# **Figure 2.2.** Two layers, the ones between 1024 and 512 channels, hold most of the parameters
-# and do nearly all of the work. The first encoder layer makes 1024 pictures of full size from one,
-# and the next has to read them all.
+# **Figure 2.2.** The parameters of each layer, and its arithmetic for one image. Two layers, the
+# ones between 1024 and 512 channels, hold most of the parameters and do nearly all of the work. The
+# first encoder layer makes 1024 pictures of full size from one, and the next has to read them all.
 
 # %% [markdown]
 # ## What it can draw
 #
-# Before the training the weights are random, and so are the drawings. But how dark they can be does
-# not depend on the weights at all.
+# Before the training the weights are random and small, and the drawings are hardly more than one
+# grey. But how dark a drawing can be does not depend on the weights at all.
 
 # %%
 split = pairs.split(faces, seed=seed)
@@ -170,9 +177,9 @@ plots.singular_values(values[:128], rank=rank)
 # %% [markdown]
 # ## What we learned
 #
-# The network is the one on the card: the names, the shapes and the number of parameters are the same.
-# Before any training we know two things about it. It cannot draw dark pixels, and its 4096 latent
-# numbers hold no more than 64 do.
+# The network is the one on the card: the names, the shapes and the number of parameters are the
+# same. Before any training we know two things about it. It cannot draw dark pixels, and the 4096
+# numbers of its fingerprint hold no more than 64 do.
 #
 # Next: [03 Training](03_training.ipynb).
 

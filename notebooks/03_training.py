@@ -78,8 +78,10 @@ live.update(plots.loss(trained.history, title=trained.title if trained.epochs el
 
 # %% [markdown]
 # **Figure 3.1.** The loss on the people trained on and on the people held out, by epoch. Does the
-# test loss jump, or even leave the frame? It uses the running averages of batch normalisation, and in
-# v8 these follow the weights slowly. In the first epochs they are far behind.
+# test loss jump, or even leave the frame? It uses the running averages of batch normalisation, and
+# in v8 these follow the weights slowly. In the first epochs they are far behind, and later it can
+# still jump. Where it lies below the loss in training, that is no good sign: the latter is measured
+# with dropout, which makes it larger, and on other people.
 
 # %% [markdown]
 # ## The log
@@ -112,17 +114,18 @@ plots.snapshots(split.test, [drawn[epoch] for epoch in some], some)
 
 # %% [markdown]
 # **Figure 3.2.** First row, the photos; last row, the fronts to be drawn; between them the
-# predictions after some of the epochs. Epochs can be empty or a white pattern: batch normalisation
-# draws with averages that lag behind the weights. Look at what settles: does it differ from person
-# to person? With the default parameters it is a patch, bright where faces are bright, and hardly
-# differs.
+# predictions after some of the epochs. Rows can be empty or a white pattern: batch normalisation
+# draws with averages that lag behind the weights. Look at the later rows: do they differ from
+# person to person? With the default parameters they show a patch, bright where faces are bright,
+# that differs little. Chapter 04 measures how little.
 
 # %% [markdown]
 # ## What we learned
 #
 # The network of the card trains without a GPU. The log says how fast. With the default parameters
-# the loss falls, quickly at first and then slowly. Is it a good loss? A loss alone cannot tell. The
-# next chapter puts others beside it.
+# the training loss falls, quickly in the first epochs and then slowly, and here and there it goes
+# up for an epoch. Is it a good loss? A loss alone cannot tell. The next chapter puts others beside
+# it.
 #
 # Next: [04 Results](04_results.ipynb).
 

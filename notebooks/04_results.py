@@ -57,8 +57,8 @@ figure
 
 # %% [markdown]
 # **Figure 4.1.** Held-out faces, twenty where there are as many, with what the model draws and what
-# it should draw under each. Compare the predictions with one another: do they differ? Below, in the
-# card's notes, this is measured.
+# it should draw under each. Compare the predictions with one another: do they differ? The section
+# *The card's notes* measures it.
 
 # %% [markdown]
 # ## Against the baselines
@@ -76,7 +76,8 @@ figure
 #   that it never draws anything outside of black and white.
 #
 # MSE is the mean squared error of a pixel, with black 0 and white 1; less is better. PSNR is the
-# same in decibels; more is better. The spread is the standard error over the held-out people.
+# same in decibels; more is better. The column *± over people* is the standard error: how much the
+# MSE would vary with other people held out.
 
 # %%
 predicted = {name: outputs, **evaluation.baselines(split)}
@@ -93,8 +94,8 @@ figure
 
 # %% [markdown]
 # **Figure 4.2.** The training of chapter 03, with the baselines as level lines. The published curve
-# of v8 ended near 0.031 in training and 0.0325 in the test, on other faces. It had no such lines,
-# so nobody could see how high that was.
+# of v8 had no such lines, so nobody could see whether its losses were good. Chapter 05 puts lines
+# beside them.
 
 # %%
 mse = table.loc[name, "MSE"]
@@ -124,10 +125,11 @@ plots.extremes(
 )
 
 # %% [markdown]
-# **Figure 4.3.** The people with the smallest error and those with the largest, with the error
-# beside the name. The photos come first, and the front to be drawn stands at the end of the row.
-# Is it the drawings that differ, or only the people? Where everybody gets the same bright patch,
-# bright faces lie nearer to it than dark ones: the correlation below says how regularly.
+# **Figure 4.3.** The people with the smallest error and those with the largest. Beside each name is
+# the mean error over all photos of that person. The upper row has some of the photos and, at its
+# end, the front to be drawn; the lower row has the predictions. Is it the drawings that differ, or
+# only the people? Where everybody gets the same bright patch, bright faces lie nearer to it than
+# dark ones: the correlation below says how regularly.
 
 # %%
 brightness = {
@@ -151,8 +153,9 @@ speculo.chapter.table(errors, {"MSE": "{:.4f}", "front's mean grey": "{:.2f}"})
 #   the 1024 pixels are. Chapter 02 counted how many of its 4096 numbers are free.
 # - *"although this model has the lowest low I don't think this is the better than model v7 due to
 #   fact it produced less face looking outputs"*. The table of the baselines shows what a loss near
-#   0.03 is worth. For the looks, we measure how much the drawings differ from person to person: the
-#   standard deviation of a pixel over the held-out photos, for drawings and for targets.
+#   0.03 is worth. For the looks, we measure how much the drawings differ from person to person.
+#   This is their *spread*: the standard deviation of a pixel over the held-out photos, for drawings
+#   and for targets.
 
 # %%
 targets = split.test.batch()[1]
@@ -183,11 +186,12 @@ print(f"Written to {files.shown(path)}")
 # %% [markdown]
 # ## What we learned
 #
-# With the default parameters, v8 as published draws nearly the same grey blob for everyone. The ReLU
-# before its sigmoid puts a floor under its error: even a perfect v8 could get no lower. The cells
-# above list the baselines that do. The floor explains why nothing is dark. It does not explain why
-# everybody looks the same. That needs experiments, and the next chapter makes them. To see first
-# what a mended v8 draws, look at the faces in [chapter 07](07_mending_v8.ipynb#Faces).
+# With the default parameters, v8 as published draws nearly the same grey blob for everyone. The
+# ReLU before its sigmoid puts a floor under its error: even a perfect v8 could get no lower. Some
+# baselines do: a cell above prints the floor and lists them. The floor explains why nothing is
+# dark. It does not explain why everybody looks the same. That needs experiments, and the next
+# chapter makes them. To see first what a mended v8 draws, look at the faces in [chapter
+# 07](07_mending_v8.ipynb#Faces).
 #
 # Next: [05 What went wrong](05_what_went_wrong.ipynb).
 

@@ -13,8 +13,9 @@
 # experiment each.
 #
 # We read the code that v8 was published with, and noted what looked wrong: these are the suspects.
-# Each experiment changes one thing and ends in a number. A table at the end has the verdicts, computed
-# from these numbers: which of the suspects are confirmed, and which of them caused the blobs.
+# Each experiment changes one thing and ends in a number. A table at the end has the verdicts. Which
+# suspects are confirmed is computed from these numbers. What a confirmed suspect had to do with the
+# blobs is our judgement, and its section gives the reason.
 #
 # The run is the one of chapter 03: take the seed that it was trained with.
 
@@ -58,9 +59,12 @@ print(f"{len(split.train)} pairs to train on, {len(split.test)} to judge on, of 
 # ## Suspect: a loss with nothing beside it
 #
 # The published curve ends near the two losses marked below. Is that good? We compute the errors of
-# predictors without a network on our faces. Each of them may look at the very targets that it is
-# judged on, so no predictor of its kind can do better. A network with a larger error has learned
-# less than that.
+# predictors without a network on our faces. The *best constant grey* is one grey for all pixels of
+# all people, and the *mean front* is one picture for all people. *No pixel below 0.5* means that
+# every darker pixel is raised to 0.5, as v8's last ReLU would do: *every target, no pixel below
+# 0.5* is the best that v8 could ever draw. All these are made from the very targets that they are
+# judged on, so nothing of their kind can do better. A network with a larger error than the mean
+# front is worse than one picture for everybody.
 
 # %%
 levels = diagnosis.levels(every)
@@ -120,8 +124,9 @@ plots.pixels(split.test.batch()[1], drawn)
 plots.drawings(split.test, {name: each[0] for name, each in drawn.items()})
 
 # %% [markdown]
-# **Figure 5.3.** What that looks like, first seed of each. With the default parameters, hair, eyes
-# and background are dark without the ReLU, nothing else changed, and people begin to differ.
+# **Figure 5.3.** Held-out photos, what the networks draw of them (the narrow ones with the first
+# seed), and the targets. The two narrow networks differ only in the last ReLU. With the default
+# parameters, hair, eyes and background are dark without it, and people begin to differ.
 
 # %%
 errors, fewer = (
@@ -149,12 +154,14 @@ bytes_fed = model.forward(network, 255 * split.test.batch()[0])
 plots.drawings(split.test, {"fed 0..1": by_full, "fed 0..255": bytes_fed})
 
 # %% [markdown]
-# **Figure 5.4.** White is where the sigmoid is full, and 0.5 is where the ReLU cut; the next cell
-# counts what lies between. With the default parameters the grey blob of chapter 04 becomes white
-# and grey alone, the same for everybody. So was the published picture (`models/fingerprinter` in
-# the [repository](https://github.com/isala404/speculo) of the card). Its white patches were round,
-# and ours are a grid; that network had other weights. Nothing was trained or changed for this row:
-# a division by 255 is missing.
+# **Figure 5.4.** What the same full model draws of the same photos: in the second row from pixels
+# in 0..1, in the third from pixels in 0..255. White is where the sigmoid is nearly 1, and grey is
+# 0.5, where the ReLU gave zero. The next cell counts the pixels that are one or the other. With the
+# default parameters the grey blob of chapter 04 becomes white and grey alone, the same for
+# everybody. So was the published picture (`models/fingerprinter` in the
+# [repository](https://github.com/isala404/speculo) of the card). Its white patches were round, and
+# ours are a grid; that network had other weights. Nothing was trained or changed for this row: a
+# division by 255 is missing.
 
 # %%
 extreme = ((bytes_fed == diagnosis.FLOOR) | (bytes_fed > 0.99)).mean()
@@ -168,14 +175,15 @@ verdicts.append(Verdict("0..255 at evaluation", after > before, number, YES))
 # %% [markdown]
 # ## Suspect: 4096 numbers made of 64
 #
-# Chapter 02 counted the rank before training. Training cannot raise it. A fingerprint is h W + b,
-# where h are the 64 numbers in front of it and W is a matrix with 64 rows, so there are never more
-# than 64 directions.
+# Chapter 02 counted the rank before training. No training can raise it above 64. A fingerprint is h
+# W + b, where h are the 64 numbers in front of it and W is a matrix with 64 rows, so there are
+# never more than 64 directions. There are fewer where some of the 64 numbers are the same for all
+# faces.
 #
 # Even the distances need no more than 64 numbers. The transpose of W can be written as Q R, where Q
-# changes no distance and R is a matrix of 64 by 64. So two fingerprints are exactly as far apart as
-# their h R', with R' the transpose of R. A distance after such a map is called a *Mahalanobis
-# distance*.
+# changes no distance and R is a matrix of 64 by 64. So it is enough to keep h R' for each photo, 64
+# numbers, where R' is the transpose of R: two of them are exactly as far apart as the two
+# fingerprints.
 
 # %%
 codes = diagnosis.codes(network, every.batch(slice(200))[0])
@@ -208,8 +216,9 @@ number = f"rank {rank}, distances in 64 numbers equal to {worst:.0e}"
 verdicts.append(Verdict("4096 numbers of rank 64", rank <= 64 and worst < 1e-3, number, NO))
 
 # %% [markdown]
-# So v8 stores 64 times as many numbers as it needs. That wastes memory, and has nothing to do with
-# the blobs.
+# So v8 stores 64 times as many numbers as it needs. Their length of 4096 wastes memory, and has
+# nothing to do with the blobs. That only 64 numbers get through is another question: chapter 07
+# measures what it costs.
 #
 # ## Suspect: the front by the sum of angles
 #
@@ -233,7 +242,7 @@ plots.front_angles(angles)
 
 # %% [markdown]
 # **Figure 5.7.** How far the chosen fronts are from straight ahead, by both rules, for the same
-# photos.
+# photos. A *series* is the photos among which one front is chosen.
 
 # %%
 plots.rival_fronts(posed, rules)
@@ -259,8 +268,9 @@ print(f"{shuffled:.0%} of the frames get the pose of another one, {off:.0f}° of
 plots.frame_order(frames, yaw, given)
 
 # %% [markdown]
-# **Figure 5.9.** What the head does, and what its frames are labelled with. The frame that is
-# chosen for the target looks far to the side.
+# **Figure 5.9.** The true yaw of the head in each frame, and the yaw that the frame is labelled
+# with. The frame that is marked is chosen as the front, by its label, and the head in it looks far
+# to the side.
 
 # %%
 shown = np.linspace(0, len(frames) - 1, 5).round().astype(int)
@@ -284,8 +294,9 @@ verdicts.append(Verdict("frames sorted as text", shuffled > 0, number, WORSE))
 plots.wrong_by_first_frame(first, shares)
 
 # %% [markdown]
-# **Figure 5.11.** It depends on where a video's numbers begin. All is well while the numbers have
-# equally many digits; a video that passes a power of ten is shuffled.
+# **Figure 5.11.** The share of frames with a wrong pose, by the number of a video's first frame.
+# Where v8's videos began we do not know. All is well while the numbers have equally many digits; a
+# video that passes a power of ten is shuffled.
 
 # %% [markdown]
 # ## Suspect: targets by folder position
@@ -350,9 +361,10 @@ verdicts.append(Verdict("wrong row in the dataset picture", strangers.any(), num
 plots.dataset(split)
 
 # %% [markdown]
-# **Figure 5.13.** First the rows as published, then as they should be. In the first picture no target
-# looks like its input. Two of the suspects above do shuffle targets, and whoever was used to this
-# picture would not have noticed.
+# **Figure 5.13.** Inputs and targets to train on, then inputs and targets to test on: in the upper
+# picture with the rows as published, in the lower one as they should be. In the upper picture the
+# second row repeats the third, so no target to train on shows the person above it. Two of the
+# suspects above do shuffle targets, and whoever was used to this picture would not have noticed.
 
 # %% [markdown]
 # ## Suspect: the clock
@@ -390,10 +402,11 @@ speculo.chapter.table(diagnosis.verdict_table(verdicts))
 #
 # With the default parameters, two causes are enough to make such blobs. The ReLU before the sigmoid
 # takes away all that is dark, and the gradient with it. Feeding 0..255 drives the rest to white or
-# to 0.5. Wrong targets made it worse: they made the validation loss meaningless, and a training
-# cannot learn from them what a front is. The length of the fingerprint and the reading of files only
-# cost memory and time. And one thing let all of this pass: a loss with no baseline beside it. For
-# other faces, the table of verdicts says what holds.
+# to 0.5. Wrong targets made it worse: with some of them even a perfect model scores no better than
+# one mean face for all, so the validation loss could not tell the two apart. How many of v8's own
+# targets were wrong, nobody can tell without its files. The length of the fingerprint and the
+# reading of files only cost memory and time. And one thing let all of this pass: a loss with no
+# baseline beside it. For other faces, the table of verdicts says what holds.
 #
 # Next: [06 What the notes said](06_what_the_notes_said.ipynb).
 

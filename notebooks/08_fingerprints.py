@@ -65,9 +65,10 @@ print(f"Drawn people: {len(drawn)} photos of {len(drawn.names)}, turned by up to
 #   the front and three more photos of each, for all five kinds. Where chapter 03 has not trained it
 #   on these faces, it is left out.
 # - **v8, mended**: the run of chapter 07; without one, the network that it begins with.
-# - **shipped**: the small network that comes with the book, `fingerprints.shipped()`. It learned
-#   nothing but to tell people apart: from thousands of drawn people, none of them judged here, and
-#   in the end from the first twenty of ORL.
+# - **shipped**: the fingerprint model, the small network that comes with the book,
+#   `fingerprints.shipped()`. In the table of the benchmark it is called *Speculo-fingerprint*. It
+#   learned nothing but to tell people apart: from thousands of drawn people, none of them judged
+#   here, and in the end from the first twenty of ORL.
 # - **pixels**: the photo itself, minus its mean.
 # - **PCA**: where a photo lies along 64 main directions, in which photos of people who are not
 #   judged differ most (*principal component analysis*). This is how faces were told apart in 1991.
@@ -109,8 +110,9 @@ print(f"Drawn people who were in one of these trainings: {len(known & {*drawn.na
 speculo.chapter.table(pd.DataFrame.from_dict(rows, orient="index", columns=columns))
 
 # %% [markdown]
-# *Seen* says how many of the judged people were in the training of each. Whoever was in it is
-# easier to recognise: that is an advantage, and the tables below do not take it away.
+# *Seen* says how many of the judged people were in the training of each. People who were in it are
+# easier to recognise, and the tables below do not correct for this: the numbers of a model that has
+# seen them are too good.
 #
 # ## Two hills
 #
@@ -151,10 +153,10 @@ curves = {kind: each.det()[:2] for kind, each in pairs.items()}
 plots.det(curves, lowest=2 / (count * (count - 1)))
 
 # %% [markdown]
-# **Figure 8.2.** The same for every threshold, on the real people: a *DET curve*, for detection
-# error trade-off. Both axes are logarithmic. A curve that lies lower, and more to the left, is
-# better; on the dotted diagonal lies the EER. In the shaded part one pair of people would decide,
-# so there is nothing to be read from it.
+# **Figure 8.2.** FMR and FNMR of each kind of fingerprint on the real people, a point for each
+# threshold: *DET curves*, for detection error trade-off. Both axes are logarithmic. A curve that
+# lies lower, and more to the left, is better; on the dotted diagonal lies the EER. In the shaded
+# part one pair of people would decide, so there is nothing to be read from it.
 #
 # ## Turned heads
 #
@@ -192,8 +194,9 @@ plots.face_pairs(worst, photos, labels, 1 - alike["shipped"][:])
 
 # %% [markdown]
 # **Figure 8.4.** Where the shipped network errs most among the real people, with the distances.
-# Above, two people whom it finds alike, no two of them twice. Below, two photos of one person that
-# it finds unlike, one pair a person. Ask yourself what you would have said of so few pixels.
+# Above, photos of two people that it finds alike; the same two people come only once. Below, two
+# photos of one person that it finds unlike; each person comes once. Ask yourself what you would
+# have said of so few pixels.
 
 # %%
 some = np.isin(person, np.unique(person)[:7])
@@ -211,14 +214,16 @@ plots.fingerprint_map(places, photos[some], np.array(labels)[some])
 # ## The measures
 #
 # Photos of one person go together, so few people make a rough measure, however many photos they
-# have. The intervals say how rough: they come from drawing the people anew, two hundred times, and
-# hold 95% of what came out. Two columns are new.
+# have. The intervals say how rough. We pick as many people at random from these people, some of
+# them twice and some not at all, and measure again, two hundred times: a *bootstrap*. An interval
+# holds 95% of the results. Two columns are new.
 #
-# - **TMR at FMR 1%**: the share of genuine pairs that are recognised, with a threshold that takes
-#   one impostor pair of a hundred for one person.
-# - **FNIR at FPIR 1%**: half of the people are in the gallery, the others are not. The threshold is
-#   such that of the searches for people who are not there one in a hundred returns somebody. *FNIR*
-#   is the share of searches for people who are there that do not find them.
+# - **TMR at FMR 1%** (true match rate, 1 minus FNMR): the share of genuine pairs that are
+#   recognised, with a threshold that takes one impostor pair of a hundred for one person.
+# - **FNIR at FPIR 1%** (false negative and false positive identification rate): half of the people
+#   are in the gallery, the others are not. The threshold is such that of the searches for people
+#   who are not there one in a hundred returns somebody. *FNIR* is the share of searches for people
+#   who are there that do not find them.
 #
 # For EER and FNIR less is better, for the others more. FNIR is the hardest of them: with strangers
 # about, a threshold that keeps them out keeps many of the others out too.
@@ -244,15 +249,16 @@ print(f"{len(drawn.names)} drawn people, {few.sum()} photos:")
 speculo.chapter.table(table)
 
 # %% [markdown]
-# The galleries of rank-1 and rank-5 hold any photo of each person, often a profile. The last column
-# has the fronts in the gallery, which are easier to be compared with, and searches for faces that
-# are turned to a side by 30 degrees or more.
+# In this table the gallery of rank-1 and rank-5 holds one photo of each person in any pose, often a
+# profile. The last column is another search: there the gallery holds the fronts, which are easier
+# to compare with, and the faces searched for are turned to a side by 30 degrees or more. So it can
+# be the higher one.
 #
 # ## What the fingerprint knows
 #
 # A fingerprint is a row of numbers. To see what it knows, we let a decoder draw the front from
-# nothing but these numbers and the light of the photo. It learned that from drawn heads, after the
-# fingerprint was finished, so drawing has cost the fingerprint nothing.
+# nothing but these numbers and the light of the photo. The decoder was trained on drawn heads after
+# the fingerprint was finished, so this training did not change the fingerprint.
 
 # %%
 asked = speculo.pairs.split(drawn, seed=seed).test.turned
@@ -322,7 +328,9 @@ speculo.chapter.table(
 #
 # The system that v8 was made for looked photos up one after the other. The nearest fingerprint said
 # who it was, if it was not farther than 550, by the Euclidean distance of the 4096 latents.
-# Otherwise the photo was *enrolled* as somebody new. One test was published, of a later model.
+# Otherwise the photo was *enrolled* as somebody new. The 550 stands in its code, in the
+# [repository](https://github.com/isala404/speculo) of the card. One test was published, of a later
+# model.
 
 # %%
 right, counted, left_out = mistakes.PUBLISHED
@@ -356,8 +364,9 @@ speculo.chapter.table(pd.DataFrame(rows).T)
 #
 # A system that is right on average can fail one group of people. Of drawn people we know sex, age,
 # skin, glasses and beard. We take one threshold for all, as a system in use does: that of the EER
-# of all pairs. The FMR of a group is that of two people *of the group*, the pairs that are hardest
-# to tell apart.
+# of all pairs. All photos of the drawn people take part, and not four of each as in the table
+# above, so this is another EER. The FMR of a group is that of two people *of the group*, the pairs
+# that are hardest to tell apart.
 
 # %%
 traits = mistakes.traits(drawn.names)
@@ -367,9 +376,9 @@ plots.rates_by_group(groups)
 
 # %% [markdown]
 # **Figure 8.7.** Error rates of the shipped network by group, at one threshold, with the number of
-# people in brackets. The whiskers hold 95% of what comes out when people are drawn anew, and the
-# dashed lines are everybody. Where the whiskers of two groups do not touch, they differ by more
-# than chance.
+# people in brackets. The whiskers are intervals of 95%, by the bootstrap over people, and the
+# dashed lines are the rates of everybody. Where the whiskers of two groups do not touch, they
+# differ by more than chance.
 
 # %%
 everybody = groups.loc["everybody"].iloc[0]
@@ -405,9 +414,10 @@ print("\n".join(mistakes.groups_apart(groups)) or "none")
 #
 # A fingerprint is judged by its errors on pairs and searches, of people whom it has not learned
 # from (whom v8 and its mended form had seen, an advantage to them, is counted above), with
-# intervals over people and the pixels beside it. The picture that v8 learned to draw is another aim
-# than telling people apart: a small network that learned just this is compared with it in the
-# tables above. And a share of right answers is worth what was left out of it.
+# intervals over people and the pixels beside it. To draw fronts and to tell people apart are two
+# aims. v8 learned the first. The small network learned the second, and the tables compare the two:
+# with the default parameters it has the lowest EER on people whom it has never seen. And before you
+# believe a share of right answers, ask which photos were left out of the count.
 #
 # Next: [09 The explorer](09_explorer.ipynb).
 

@@ -10,7 +10,8 @@
 # # 10 Beyond one machine
 #
 # In this notebook we measure what a photo costs on this machine, work out what YouTube Faces and a
-# thousand times YouTube Faces would cost, and try a cluster, two devices and an index in the small.
+# thousand times YouTube Faces would cost, and try a cluster, two devices and an index, all in small
+# versions on this machine.
 #
 # The book learns from a few hundred photos, so that it runs on a laptop. v8 learned from hundreds of
 # thousands. Whoever wants that many changes an environment variable or a parameter of these
@@ -164,9 +165,10 @@ plots.stalls(lines)
 # Drawing heads, reading photos and trying trainings fall into pieces that need nothing of each
 # other. All of them go through `cluster.each`, which uses joblib: here on the cores of this
 # machine, and where the environment variable `SPECULO_CLUSTER` names the scheduler of a
-# [Dask](https://distributed.dask.org) cluster, on its workers. Below, the cluster is two processes
-# on this machine, so here a worker is one process, and nothing gets faster. The question is whether
-# the pictures are the same.
+# [Dask](https://distributed.dask.org) cluster, on its workers. Below, the cluster is only two
+# processes on this machine, which share its cores, so nothing gets faster. (Dask calls each process
+# a worker. In the tables above, a worker was a whole machine.) The question is whether the pictures
+# are the same.
 
 # %%
 same = None
@@ -264,10 +266,11 @@ if scale.have("usearch", '-e ".[index]"'):
 #   the spread over seeds: chapters 05 to 07.
 #
 # What the models of this book can do: the mended v8 draws faces that differ from person to person,
-# and the fingerprint model finds a person among some dozens far better than raw pixels do. What
-# they cannot: the drawings are blurred, a linear map comes as near to real fronts, and the
-# fingerprint fails for some people and for heads that are turned far. Chapters 07 and 08 have the
-# numbers. None of these models is fit to decide who somebody is.
+# and the fingerprint model finds people whom it has never seen more often than raw pixels do. What
+# they cannot: the drawings are blurred, on ORL a linear map comes nearer to the fronts than the
+# network does, and the fingerprint errs more often for some groups of people and for heads in
+# profile. Chapters 07 and 08 have the numbers. None of these models is fit to decide who somebody
+# is.
 #
 # To see your own model in the explorer, train one in [chapter 03](03_training.ipynb) and run
 # [chapter 09](09_explorer.ipynb). Or go back to [the first chapter](00_start_here.ipynb).

@@ -37,6 +37,7 @@ _ROOMS = (
     "model",
     "notes",
     "own_faces",
+    "pages",
     "pairs",
     "photographed",
     "plots",

@@ -21,7 +21,7 @@ from urllib.parse import quote
 import jupytext
 import nbformat
 
-from speculo import files
+from speculo import files, pages
 
 NOTEBOOKS = files.PROJECT / "notebooks"
 README = files.PROJECT / "README.md"
@@ -265,28 +265,13 @@ def publish() -> None:
 
 def html() -> None:
     """Turn the executed chapters into pages in ``build/html``, with a menu through them."""
-    from nbconvert import HTMLExporter
-
     folder = files.home() / "build" / "html"
-    exporter = HTMLExporter(
-        raw_template=PAGE,
-        embed_images=True,  # a page is one file, readable wherever it is put
-        exclude_input_prompt=True,
-        exclude_output_prompt=True,
-    )
     all_chapters = chapters()
     for place, chapter in enumerate(all_chapters):
         source = chapter.built if chapter.built.is_file() else chapter.notebook
         if not source.is_file():
             sys.exit(f"{chapter.name} has not been run: run `make book` first")
-        resources = {
-            "metadata": {"name": chapter.title, "path": str(NOTEBOOKS)},
-            "chapters": all_chapters,
-            "chapter": chapter,
-            "before": all_chapters[place - 1] if place else None,
-            "after": all_chapters[place + 1] if place + 1 < len(all_chapters) else None,
-        }
-        page, _ = exporter.from_notebook_node(_as_page(_read(source)), resources)
+        page = pages.page(_read(source), all_chapters, place, NOTEBOOKS)
         files.write_text(folder / f"{chapter.name}.html", page)
     first = quote(all_chapters[0].name)
     files.write_text(
@@ -310,101 +295,6 @@ def lab() -> None:
     os.execv(sys.executable, [sys.executable, "-m", "jupyterlab", *root, *options])
 
 
-PAGE = """
-{%- extends "lab/index.html.j2" -%}
-{%- macro link(to, before="", after="") -%}
-<a href="{{ to.name | urlencode }}.html">{{ before }}{{ to.title | e }}{{ after }}</a>
-{%- endmacro -%}
-{%- block html_head -%}
-<meta http-equiv="Content-Security-Policy"
- content="default-src 'none'; img-src data:; font-src data:; style-src 'unsafe-inline'">
-{{ super() }}
-{%- endblock -%}
-{%- block html_head_js -%}{%- endblock -%}
-{%- block html_head_js_mathjax -%}{%- endblock -%}
-{%- block html_head_js_mermaidjs -%}{%- endblock -%}
-{%- block html_head_css -%}
-<style>
-nav.book { font: 15px/1.9 sans-serif; padding: .6em 1em; border-bottom: 1px solid #ddd; background: #fafafa; }
-nav.book a, nav.book b { margin-right: 1.1em; white-space: nowrap; }
-nav.book.end { border: 0; border-top: 1px solid #ddd; display: flex; justify-content: space-between; }
-nav.book a { color: #1a5fb4; text-decoration: none; } nav.book a:hover { text-decoration: underline; }
-body.jp-Notebook { padding: 0; } main { max-width: 62rem; margin: 0 auto; padding: 0 .6em; }
-main img { max-width: 100%; height: auto; }
-.jp-RenderedHTMLCommon, .jp-OutputArea-output, .jp-Cell-inputArea, .highlight { overflow-x: auto; }
-@media (max-width: 600px) { .jp-Notebook .jp-Cell { padding-left: 0; padding-right: 0; }
-  .jp-InputPrompt, .jp-OutputPrompt, .jp-Collapser { display: none !important; } }
-</style>
-{%- endblock -%}
-{%- block body_header -%}
-<body class="jp-Notebook" data-jp-theme-light="true" data-jp-theme-name="JupyterLab Light">
-<nav class="book" aria-label="Chapters">
-{%- for each in resources.chapters %}
-{% if each == resources.chapter -%}
-<b aria-current="page">{{ each.title | e }}</b>
-{%- else -%}{{ link(each) }}{%- endif -%}
-{%- endfor -%}
-</nav>
-<main>
-{%- endblock -%}
-{%- block data_png scoped -%}
-<div class="jp-RenderedImage jp-OutputArea-output">
-<img alt="{{ output | get_metadata("alt", "image/png") | e }}" src="data:image/png;base64,{{ output.data["image/png"] }}"
-{%- for size in ("width", "height") if output | get_metadata(size, "image/png") %}
- {{ size }}="{{ output | get_metadata(size, "image/png") | e }}"
-{%- endfor -%}
->
-</div>
-{%- endblock -%}
-{%- block body_footer -%}
-</main>
-<nav class="book end" aria-label="Before and after">
-{%- if resources.before -%}{{ link(resources.before, before="← ") }}{%- else -%}<span></span>{%- endif -%}
-{%- if resources.after -%}{{ link(resources.after, after=" →") }}{%- endif -%}
-</nav>
-</body>
-{%- endblock -%}
-"""
-"""nbconvert's page of a notebook, with menus, and without scripts: none is run, none is fetched."""
-
-
-def _as_page(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
-    """Prepare an executed chapter: pictures described, links to pages, no widgets."""
-    _take_out_widgets(notebook)
-    below = [*notebook.cells[1:], None]
-    for cell, following in zip(notebook.cells, below, strict=True):
-        if cell.cell_type == "markdown":
-            cell.source = LINK.sub(r"](\1.html", cell.source)
-        caption = "A picture that the cell above has drawn"
-        if following is not None and following.source.startswith("**Figure"):
-            caption = " ".join(
-                re.sub(r"\[([^]]*)\]\([^)]*\)|[*`]", r"\1", following.source).split()
-            )
-        for output in cell.get("outputs", []):
-            data = output.get("data", {})
-            if "text/markdown" in data:
-                data["text/markdown"] = LINK.sub(r"](\1.html", data["text/markdown"])
-            if "image/png" in data:
-                output.metadata.setdefault("image/png", {}).setdefault("alt", caption)
-    return notebook
-
-
-LINK = re.compile(r"\]\((\d\d_\w+)\.ipynb")
-"""A link from one chapter to another, in Markdown."""
-
-
-def _take_out_widgets(notebook: nbformat.NotebookNode) -> None:
-    """Leave of each widget its line of text. Without a kernel it would be an error message."""
-    notebook.metadata.pop("widgets", None)
-    for cell in notebook.cells:
-        for output in cell.get("outputs", []):
-            if WIDGET in output.get("data", {}):
-                del output.data[WIDGET]
-
-
-WIDGET = "application/vnd.jupyter.widget-view+json"
-
-
 def metrics(notebook: nbformat.NotebookNode) -> dict:
     """Read the figures that a chapter records: the output of its cell tagged ``metrics``."""
     for cell in notebook.cells:
@@ -415,7 +305,7 @@ def metrics(notebook: nbformat.NotebookNode) -> dict:
 
 def _publish(chapter: Chapter, executed: nbformat.NotebookNode, seconds: float) -> None:
     """Write the cells of the script with the outputs of the executed notebook."""
-    _take_out_widgets(executed)
+    pages.take_out_widgets(executed)
     notebook = jupytext.read(chapter.script)
     if _cells(notebook) != _cells(executed):
         sys.exit(f"{chapter.script} has changed since it was run: run `make book` first")

@@ -1,0 +1,50 @@
+"""A chapter as a page: its sections are listed, and what is no reading is folded or left out."""
+
+import re
+from pathlib import Path
+from types import SimpleNamespace
+
+import nbformat
+from bs4 import BeautifulSoup
+
+from speculo import pages
+
+CHAPTERS = [SimpleNamespace(name=f"0{n}_it", title=f"0{n} It & more") for n in range(3)]
+
+
+def made(place: int) -> BeautifulSoup:
+    new = nbformat.v4
+    cells = [
+        new.new_markdown_cell("# 01 It & more\n\nIn this notebook we test."),
+        new.new_code_cell("import speculo\n\nspeculo.chapter.begin()"),
+        new.new_markdown_cell("## One of *two*\n\nText.\n\n## Why 1 < 2?\n\nMore."),
+        new.new_code_cell("1 + 1"),
+        new.new_code_cell('{"figure": 12345}', metadata={"tags": ["metrics"]}),
+    ]
+    notebook = nbformat.from_dict(new.new_notebook(cells=cells))
+    page = pages.page(notebook, CHAPTERS, place, Path("."))
+    return BeautifulSoup(page, "html.parser")
+
+
+def test_the_sections_of_a_chapter_are_listed_with_links():
+    page = made(1)
+    links = page.select("details.contents a")
+    assert [link.text for link in links] == ["One of two", "Why 1 < 2?"]
+    anchors = {heading["id"] for heading in page.find_all("h2")}
+    assert {link["href"] for link in links} == {f"#{anchor}" for anchor in anchors}
+
+
+def test_imports_are_folded_and_what_is_recorded_for_the_tests_is_left_out():
+    page = made(1)
+    (folded,) = page.select("details.folded")
+    assert "import speculo" in folded.text and "1 + 1" not in folded.text
+    assert "1 + 1" in page.text and "12345" not in page.text
+
+
+def test_menus_lead_to_the_other_chapters():
+    for place in range(3):
+        first, last = made(place).find_all("nav")
+        assert first.b.text == "01 It & more".replace("1", str(place), 1)
+        assert len(first.find_all("a")) == 2
+        expected = [CHAPTERS[other].name for other in (place - 1, place + 1) if 0 <= other < 3]
+        assert [re.sub(r"\.html$", "", link["href"]) for link in last.find_all("a")] == expected

@@ -74,6 +74,11 @@ nav.book { font: 15px/1.9 sans-serif; padding: .6em 1em; border-bottom: 1px soli
 nav.book a, nav.book b { margin-right: 1.1em; white-space: nowrap; }
 nav.book.end { border: 0; border-top: 1px solid #ddd; display: flex; justify-content: space-between; }
 nav.book a { color: #1a5fb4; text-decoration: none; } nav.book a:hover { text-decoration: underline; }
+/* contrasts of 4.5 and more, and links that are seen without their colour */
+.highlight .c1, .highlight .c, .highlight .cm { color: #33605f !important; }
+.highlight .o, .highlight .ow { color: #7a1fb5 !important; }
+.highlight .mi, .highlight .mf, .highlight .mh { color: #006600 !important; }
+.jp-RenderedMarkdown p a, .jp-RenderedMarkdown li a { text-decoration: underline !important; }
 details { font: 15px/1.7 sans-serif; margin: .8em 1em; } summary { cursor: pointer; color: #1a5fb4; }
 details.contents a { color: #1a5fb4; text-decoration: none; } details.contents ul { margin: .2em 0; }
 body.jp-Notebook { padding: 0; } main { max-width: 62rem; margin: 0 auto; padding: 0 .6em; }

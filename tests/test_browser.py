@@ -26,6 +26,7 @@ import jupytext
 import nbformat
 import numpy as np
 import pytest
+from accessibility import faults
 from conftest import CHROMIUM, ROOT, SCREENSHOTS
 from PIL import Image
 
@@ -599,6 +600,11 @@ def test_a_page_is_whole_on_a_phone_and_asks_nobody(name, pages, browser):
         window.keep(f"page-{name}")
     finally:
         page.close()
+
+
+@pytest.mark.parametrize("name", CHAPTERS)
+def test_a_page_can_be_read_by_everybody(name, pages, browser):
+    assert faults(browser, (pages / f"{name}.html").as_uri()) == []
 
 
 def test_the_menu_of_the_pages_leads_through_the_book(pages, browser):

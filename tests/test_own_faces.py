@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pillow_heif
 import pytest
+from accessibility import faults
 from conftest import CHROMIUM, ROOT, SCREENSHOTS
 from PIL import Image
 
@@ -90,6 +91,7 @@ def shown_well(path: Path, names: list[str]) -> None:
             assert all(url.startswith(("file:", "data:")) for url in requests)
             SCREENSHOTS.mkdir(parents=True, exist_ok=True)
             window.screenshot(path=SCREENSHOTS / f"faces-{path.stem}-{scheme}.png", full_page=True)
+            assert faults(browser, path.as_uri(), scheme) == []
         browser.close()
 
 

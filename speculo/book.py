@@ -14,7 +14,9 @@ import shlex
 import shutil
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from urllib.parse import quote
 
@@ -263,15 +265,21 @@ def publish() -> None:
     files.write_text(README, TABLE.sub(lambda found: f"{found[1]}{contents()}\n{found[2]}", text))
 
 
-def html() -> None:
-    """Turn the executed chapters into pages in ``build/html``, with a menu through them."""
+def html(library: bool = False) -> None:
+    """Turn the executed chapters into pages in ``build/html``, with a menu through them.
+
+    Parameters
+    ----------
+    library : bool
+        Whether the reference of the library stands beside them, too.
+    """
     folder = files.home() / "build" / "html"
     all_chapters = chapters()
     for place, chapter in enumerate(all_chapters):
         source = chapter.built if chapter.built.is_file() else chapter.notebook
         if not source.is_file():
             sys.exit(f"{chapter.name} has not been run: run `make book` first")
-        page = pages.page(_read(source), all_chapters, place, NOTEBOOKS)
+        page = pages.page(_read(source), all_chapters, place, NOTEBOOKS, library)
         files.write_text(folder / f"{chapter.name}.html", page)
     first = quote(all_chapters[0].name)
     files.write_text(
@@ -280,6 +288,8 @@ def html() -> None:
         f'<meta http-equiv="refresh" content="0; url={first}.html">'
         f'<a href="{first}.html">Speculo</a>\n',
     )
+    if library:
+        pages.reference(folder)
     print(f"Open {folder / 'index.html'}")
 
 
@@ -331,7 +341,12 @@ def _publish(chapter: Chapter, executed: nbformat.NotebookNode, seconds: float) 
 
 
 if __name__ == "__main__":
-    commands = {"run": run, "publish": publish, "html": html, "lab": lab}
+    commands: dict[str, Callable[[], None]] = {
+        "run": run,
+        "publish": publish,
+        "html": partial(html, library=True),
+        "lab": lab,
+    }
     if len(sys.argv) != 2 or sys.argv[1] not in commands:
         sys.exit(f"usage: python -m speculo.book {'|'.join(commands)}")
     try:

@@ -1,14 +1,25 @@
 """A chapter as a page: one file with menus and pictures, without scripts, that asks nothing of a host."""
 
 import re
+import subprocess
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import nbformat
 
+LIBRARY = "library/speculo.html"
+"""Where the reference of the library stands, beside the pages."""
 
-def page(notebook: nbformat.NotebookNode, chapters: Sequence[Any], place: int, path: Path) -> str:
+
+def page(
+    notebook: nbformat.NotebookNode,
+    chapters: Sequence[Any],
+    place: int,
+    path: Path,
+    library: bool = False,
+) -> str:
     """Turn an executed chapter into a page.
 
     Parameters
@@ -21,6 +32,8 @@ def page(notebook: nbformat.NotebookNode, chapters: Sequence[Any], place: int, p
         Which of them this is.
     path : Path
         The folder that the chapter's own links start from.
+    library : bool
+        Whether the menu has a link to `LIBRARY`.
 
     Returns
     -------
@@ -41,9 +54,27 @@ def page(notebook: nbformat.NotebookNode, chapters: Sequence[Any], place: int, p
         "chapter": chapters[place],
         "before": chapters[place - 1] if place else None,
         "after": chapters[place + 1] if place + 1 < len(chapters) else None,
+        "library": LIBRARY if library else None,
     }
     made, _ = exporter.from_notebook_node(_as_page(notebook), resources)
     return made.replace("<!-- contents -->", _contents(made), 1)
+
+
+def reference(folder: Path, module: str = "speculo") -> None:
+    """Write the docstrings of the library as pages with a search, by pdoc.
+
+    Parameters
+    ----------
+    folder : Path
+        Of the chapters' pages.
+    module : str
+        A package or a module, with all that is in it.
+    """
+    where = folder / Path(LIBRARY).parent
+    command = [sys.executable, "-m", "pdoc", "-d", "numpy", "--no-show-source", "-o", str(where)]
+    done = subprocess.run([*command, module], capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise RuntimeError(f"The reference could not be made: {done.stderr.strip()[-300:]}")
 
 
 def _contents(made: str) -> str:
@@ -96,6 +127,9 @@ main img { max-width: 100%; height: auto; }
 <b aria-current="page">{{ each.title | e }}</b>
 {%- else -%}{{ link(each) }}{%- endif -%}
 {%- endfor -%}
+{%- if resources.library %}
+<a href="{{ resources.library }}">The library</a>
+{%- endif -%}
 </nav>
 <main>
 <!-- contents -->

@@ -5,14 +5,15 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import nbformat
+import pytest
 from bs4 import BeautifulSoup
 
-from speculo import pages
+from speculo import checks, pages
 
 CHAPTERS = [SimpleNamespace(name=f"0{n}_it", title=f"0{n} It & more") for n in range(3)]
 
 
-def made(place: int) -> BeautifulSoup:
+def made(place: int, library: bool = False) -> BeautifulSoup:
     new = nbformat.v4
     cells = [
         new.new_markdown_cell("# 01 It & more\n\nIn this notebook we test."),
@@ -22,7 +23,7 @@ def made(place: int) -> BeautifulSoup:
         new.new_code_cell('{"figure": 12345}', metadata={"tags": ["metrics"]}),
     ]
     notebook = nbformat.from_dict(new.new_notebook(cells=cells))
-    page = pages.page(notebook, CHAPTERS, place, Path("."))
+    page = pages.page(notebook, CHAPTERS, place, Path("."), library)
     return BeautifulSoup(page, "html.parser")
 
 
@@ -39,6 +40,21 @@ def test_imports_are_folded_and_what_is_recorded_for_the_tests_is_left_out():
     (folded,) = page.select("details.folded")
     assert "import speculo" in folded.text and "1 + 1" not in folded.text
     assert "1 + 1" in page.text and "12345" not in page.text
+
+
+def test_the_reference_has_the_docstrings(tmp_path):
+    pages.reference(tmp_path, "speculo.checks")
+    text = (tmp_path / "library" / "speculo" / "checks.html").read_text(encoding="utf-8")
+    assert "whole_number" in text and checks.whole_number.__doc__.split("\n")[0] in text
+    assert (tmp_path / "library" / "search.js").is_file()
+    with pytest.raises(RuntimeError, match="no_such_module"):
+        pages.reference(tmp_path, "speculo.no_such_module")
+
+
+def test_the_menu_leads_to_the_reference_where_there_is_one():
+    for library in (False, True):
+        links = [link["href"] for link in made(1, library).nav.find_all("a")]
+        assert (pages.LIBRARY in links) == library
 
 
 def test_menus_lead_to_the_other_chapters():

@@ -17,9 +17,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
 
-if (
-    TYPE_CHECKING
-):  # it is imported below, quietly; it has no types, so what is named after it is Any
+if TYPE_CHECKING:
+    # It is imported below, quietly. It has no types, so what is named after it is Any.
     import keras
 
 BACKENDS = ("tensorflow", "jax", "torch")

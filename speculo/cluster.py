@@ -16,12 +16,12 @@ import sys
 import threading
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import CancelledError
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from speculo import cpu
+from speculo import cpu, files
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -177,26 +177,22 @@ def local(workers: int) -> Iterator[str]:
     from distributed import LocalCluster
 
     options = {"threads_per_worker": 1, "dashboard_address": None, "silence_logs": 50}
-    with none(), LocalCluster(n_workers=workers, **options) as made:
-        os.environ[VARIABLE] = made.scheduler_address
+    with (
+        none(),
+        LocalCluster(n_workers=workers, **options) as made,
+        files.environment(VARIABLE, made.scheduler_address),
+    ):
         try:
             yield made.scheduler_address
         finally:
             if client.cache_info().currsize:
                 client(made.scheduler_address).close()
                 client.cache_clear()
-            os.environ.pop(VARIABLE)
 
 
-@contextmanager
-def none() -> Iterator[None]:
+def none() -> AbstractContextManager[None]:
     """Let all work be done on this machine for a while."""
-    before = os.environ.pop(VARIABLE, None)
-    try:
-        yield
-    finally:
-        if before is not None:
-            os.environ[VARIABLE] = before
+    return files.environment(VARIABLE, None)
 
 
 def address() -> str | None:

@@ -43,6 +43,20 @@ def home() -> Path:
     return Path(os.path.realpath(path))
 
 
+@contextmanager
+def environment(name: str, value: str | None) -> Iterator[None]:
+    """Let an environment variable hold another value for a while, or none."""
+    before = os.environ.pop(name, None)
+    if value is not None:
+        os.environ[name] = value
+    try:
+        yield
+    finally:
+        os.environ.pop(name, None)
+        if before is not None:
+            os.environ[name] = before
+
+
 def shown(path: str | Path) -> str:
     """Write a path as a reader of the book knows it: from the project's folder."""
     path = Path(os.path.realpath(path))

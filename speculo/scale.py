@@ -82,17 +82,23 @@ def measured(run: runs.Run, *, photos: int, side: int, disk: float) -> list[Stag
     faces = np.delete(faces, list(failed), axis=0)  # a turned head in which no face was found
     if not len(faces):
         raise ValueError(f"None of the {photos} photos could be prepared: take more")
-    take = fingerprints.shipped()
+    shipped = runs.recorded(fingerprints.SHIPPED)
+    network = shipped.model()
+    take = fingerprints.taker(shipped.config, network)
     take(faces)  # compiled once
     taking, prints = _timed(lambda: take(faces))
     adding, kept = _indexed(prints)
-    reader = recognizer.encoder(runs.recorded(fingerprints.SHIPPED).model())
     rate = run.history["images_per_second"].median()
     return [
         Stage("reading", disk / size, size, divides=False),
         Stage("preparing", photos / seconds, faces[0].size),
         Stage("training", rate, faces[0].size, _gigaflop(run.model(), 3), divides=False),
-        Stage("indexing", len(faces) / (taking + adding), kept, _gigaflop(reader, 1)),
+        Stage(
+            "indexing",
+            len(faces) / (taking + adding),
+            kept,
+            _gigaflop(recognizer.encoder(network), 1),
+        ),
     ]
 
 
@@ -230,16 +236,9 @@ def have(package: str, how: str) -> bool:
 
 def drawn_afresh(people: int) -> tuple[np.ndarray, float]:
     """Draw heads that are not kept: their images, and the seconds that it took."""
-    before = os.environ.get("SPECULO_HOME")
-    with tempfile.TemporaryDirectory() as home:
-        os.environ["SPECULO_HOME"] = home
-        try:
-            seconds, faces = _timed(lambda: heads.load(people=people))
-            return np.array(faces.images), seconds
-        finally:
-            os.environ.pop("SPECULO_HOME")
-            if before is not None:
-                os.environ["SPECULO_HOME"] = before
+    with tempfile.TemporaryDirectory() as home, files.environment("SPECULO_HOME", home):
+        seconds, faces = _timed(lambda: heads.load(people=people))
+        return np.array(faces.images), seconds
 
 
 def crowd(prints: np.ndarray, person: np.ndarray, count: int, seed: int = 0) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import socket
 from dataclasses import replace
 from pathlib import Path
 
@@ -45,6 +46,13 @@ LONG = (
 def pytest_xdist_setupnodes(config: pytest.Config, specs: list) -> None:
     """Two processes share two cores: NumPy of one is not to wait in circles for a core that the other has."""
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+
+def free_port() -> int:
+    """A port of this machine that nothing listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -11,7 +11,6 @@ import re
 import secrets
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -27,7 +26,7 @@ import nbformat
 import numpy as np
 import pytest
 from accessibility import faults
-from conftest import CHROMIUM, ROOT, SCREENSHOTS
+from conftest import CHROMIUM, ROOT, SCREENSHOTS, free_port
 from PIL import Image
 
 import speculo
@@ -110,9 +109,7 @@ def server(notebooks, small_home, tmp_path_factory) -> Iterator[tuple[str, str]]
     manager = private / "settings" / "@jupyter-widgets" / "jupyterlab-manager"
     manager.mkdir(parents=True)
     (manager / "plugin.jupyterlab-settings").write_text(json.dumps({"saveState": True}))
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     token = secrets.token_hex(16)
     environment = os.environ | {
         "PYTHONPATH": str(ROOT),

@@ -3,7 +3,6 @@
 import itertools
 import os
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -14,7 +13,7 @@ import joblib
 import numpy as np
 import pytest
 import trees
-from conftest import ROOT
+from conftest import ROOT, free_port
 
 import speculo
 from speculo import ablation, cluster, diagnosis
@@ -40,9 +39,7 @@ def worker(address: str, **environment: str) -> subprocess.Popen:
 
 
 def free_address() -> str:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return f"tcp://127.0.0.1:{one.getsockname()[1]}"
+    return f"tcp://127.0.0.1:{free_port()}"
 
 
 def scheduler(address: str) -> subprocess.Popen:

@@ -6,7 +6,6 @@ import re
 import secrets
 import shlex
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -24,7 +23,7 @@ import papermill
 import pytest
 import trees
 from bs4 import BeautifulSoup
-from conftest import CHROMIUM, ROOT
+from conftest import CHROMIUM, ROOT, free_port
 
 import speculo
 from speculo import book, card, chapter, pairs, runs, training
@@ -584,9 +583,7 @@ def test_the_book_does_not_pass_over_an_edited_notebook(edited, monkeypatch):
 
 def test_jupyter_does_not_overwrite_an_edited_notebook(edited, tmp_path):
     """It asks before it saves if the hash of a pair changes, and opens no pair of which it knows better."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     token = secrets.token_hex(16)
     command = [
         *(sys.executable, "-m", "jupyter", "server", "--no-browser", "--allow-root"),

@@ -3,14 +3,13 @@
 import importlib.util
 import json
 import os
-import socket
 import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import ROOT
+from conftest import ROOT, free_port
 
 from speculo import device, sharing
 
@@ -49,9 +48,7 @@ def answer(process: subprocess.Popen) -> dict:
 
 def together(homes: list[Path], *arguments: list[str]) -> list[subprocess.Popen]:
     """Start processes of one device each, that train together."""
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        address = f"127.0.0.1:{one.getsockname()[1]}"
+    address = f"127.0.0.1:{free_port()}"
     names = ("JOB_ADDRESSES", "NUM_PROCESSES", "PROCESS_ID")
     started = []
     for number, (home, mine) in enumerate(zip(homes, arguments, strict=True)):

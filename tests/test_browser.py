@@ -386,6 +386,9 @@ def test_the_other_explorers_follow_their_sliders(explorer):
     run = training.locator("select").first
     run.select_option("my-own")
     until(lambda: "Epoch 2" in training.inner_text(), "the last epoch of the run")
+    # The words can be there before the slider has moved: a key would move it from where it was.
+    at = training.locator(".noUi-handle")
+    until(lambda: float(at.get_attribute("aria-valuenow") or 0) == 2, "the slider at that epoch")
     slide(training, "epoch", "ArrowLeft")
     until(lambda: "Epoch 1" in training.inner_text(), "the epoch before")
     explorer.keep("epochs")

@@ -60,14 +60,13 @@ def fronts(faces: FaceSet, front: np.ndarray, *, people: int = 40, photos: int =
             chosen = front[index[0]]
             index = np.union1d(np.setdiff1d(index, chosen)[: photos - 1], chosen)
             rows.append(faces.images[index])
-            left = np.flatnonzero(index == chosen)[0] * (width + GAP) - 1.5
-            top = row * (height + GAP) - 1.5
+            # inside of its photo: between two photos a frame would seem to be of both
+            left = np.flatnonzero(index == chosen)[0] * (width + GAP) + 0.5
+            top = row * (height + GAP) + 0.5
             axis.add_patch(
-                Rectangle((left, top), width + 2, height + 2, fill=False, color=CHOSEN, linewidth=2)
+                Rectangle((left, top), width - 2, height - 2, fill=False, color=CHOSEN, linewidth=2)
             )
         show_rows(axis, rows, [short(faces.names[number], 20) for number in shown])
-        axis.set_xlim(axis.get_xlim()[0] - 2, axis.get_xlim()[1] + 2)  # room for the frames
-        axis.set_ylim(axis.get_ylim()[0] + 2, axis.get_ylim()[1] - 2)
     return figure
 
 

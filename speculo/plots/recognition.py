@@ -10,9 +10,9 @@ from matplotlib.offsetbox import AnnotationBbox, OffsetImage
 from matplotlib.ticker import PercentFormatter
 
 from speculo.plots import style
-from speculo.plots.style import CHOSEN, DECODER, ENCODER, INK, LATENT, MAUVE, MUTED, PALE, short
+from speculo.plots.style import CHOSEN, DECODER, ENCODER, INK, LATENT, MUTED, PALE, PLUM, short
 
-CURVES = (MAUVE, ENCODER, CHOSEN, MUTED, INK, DECODER, LATENT)
+CURVES = (PLUM, ENCODER, CHOSEN, MUTED, INK, DECODER, LATENT)
 """Colours of kinds of fingerprints, in turn."""
 
 
@@ -172,9 +172,9 @@ def fingerprint_map(places: np.ndarray, images: np.ndarray, labels: np.ndarray) 
         str (n,): who is on each photo. The cross of a person is in the middle of the photos.
     """
     drawn, axis = style.figure(9.5, 6.2)
-    colors = (*style.SERIES, CHOSEN, INK, MAUVE)
     for number, name in enumerate(dict.fromkeys(labels)):
-        color, mine = colors[number % len(colors)], np.flatnonzero(labels == name)
+        color = style.SERIES[number % len(style.SERIES)]
+        mine = np.flatnonzero(labels == name)
         axis.plot(*places[mine].T, "s", color=color, markersize=4, label=short(name, 24))
         axis.plot(*places[mine].mean(axis=0), "+", color=color, markersize=14, markeredgewidth=2)
         for place, image in zip(places[mine], images[mine], strict=True):

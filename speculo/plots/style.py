@@ -35,19 +35,18 @@ STYLE: dict[Any, object] = {  # matplotlib names each key in its types, which st
 
 plt.rcParams.update(STYLE)
 
-ENCODER, LATENT, DECODER = "#3b6ea5", "#d9822b", "#4a8c5f"
+ENCODER, LATENT, DECODER = "#1d56b0", "#cf840d", "#4fa35f"
 PARTS = {"encoder": ENCODER, "latent": LATENT, "decoder": DECODER}
-CHOSEN = "#e8590c"
-MUTED, PALE, INK = "#888888", "#d0d0d0", "#222222"
-PLUM, MAUVE, VIOLET = "#a6557f", "#b07aa1", "#7a6fb0"
+CHOSEN, PLUM = "#b23a18", "#6d3a74"
+MUTED, PALE, INK = "#767676", "#d0d0d0", "#222222"
 
-SERIES = (ENCODER, LATENT, DECODER, PLUM, VIOLET, MUTED)
-"""Colours of curves, in turn."""
+SERIES = (ENCODER, LATENT, DECODER, PLUM, CHOSEN, MUTED, INK)
+"""Colours of curves, in turn. They are told apart by all eyes, also by colour-blind ones."""
 
 CONTRASTS = (ENCODER, CHOSEN, DECODER, LATENT)
 """Colours of experiments, in turn: the second is the suspect."""
 
-PREDICTORS = (LATENT, DECODER, ENCODER, MAUVE, MUTED, INK)
+PREDICTORS = (LATENT, DECODER, ENCODER, PLUM, MUTED, INK)
 """Colours of predictors, in turn: the model comes first, and v8 as published last."""
 
 SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")

@@ -24,6 +24,7 @@ import jupytext
 import nbformat
 
 from speculo import files, pages
+from speculo.pages import search
 
 NOTEBOOKS = files.PROJECT / "notebooks"
 README = files.PROJECT / "README.md"
@@ -274,13 +275,15 @@ def html(library: bool = False) -> None:
         Whether the reference of the library stands beside them, too.
     """
     folder = files.home() / "build" / "html"
-    all_chapters = chapters()
+    all_chapters, sections = chapters(), []
     for place, chapter in enumerate(all_chapters):
         source = chapter.built if chapter.built.is_file() else chapter.notebook
         if not source.is_file():
             sys.exit(f"{chapter.name} has not been run: run `make book` first")
         page = pages.page(_read(source), all_chapters, place, NOTEBOOKS, library)
         files.write_text(folder / f"{chapter.name}.html", page)
+        sections += search.sections(quote(chapter.name), chapter.title, page)
+    files.write_text(folder / search.NAME, search.page(all_chapters, sections, pages.LOOK))
     first = quote(all_chapters[0].name)
     files.write_text(
         folder / "index.html",

@@ -87,7 +87,7 @@ def test_pages_have_a_menu_working_links_and_ask_no_other_host(chapters, home):
     book.run()
     book.html()
     pages = {path.name: path.read_text() for path in (home / "build" / "html").glob("*.html")}
-    assert set(pages) == {"index.html", "00_one.html", "01_two.html"}
+    assert set(pages) == {"index.html", "search.html", "00_one.html", "01_two.html"}
     for page in pages.values():
         for link in re.findall(r'href="([^"#]+\.html)"', page):
             assert link in pages

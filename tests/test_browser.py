@@ -15,6 +15,7 @@ import subprocess
 import sys
 import time
 import urllib.error
+import urllib.parse
 import urllib.request
 from collections.abc import Iterator
 from contextlib import suppress
@@ -567,7 +568,7 @@ def pages(small_home) -> Path:
         pytest.skip("a chapter is not published yet")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SPECULO_HOME", str(small_home))
-        book.html()
+        book.html(library=True)
     return small_home / "build" / "html"
 
 
@@ -592,7 +593,7 @@ def test_a_page_is_whole_on_a_phone_and_asks_nobody(name, pages, browser):
             if target and not target.startswith("http"):
                 assert (pages / target).is_file(), target
         menu = page.locator("nav[aria-label=Chapters]")
-        assert menu.locator("a, b").count() == len(CHAPTERS)
+        assert menu.locator("a, b").count() == len(CHAPTERS) + 1  # and the library
         over = page.evaluate(
             "document.documentElement.scrollWidth - document.documentElement.clientWidth"
         )
@@ -602,9 +603,33 @@ def test_a_page_is_whole_on_a_phone_and_asks_nobody(name, pages, browser):
         page.close()
 
 
-@pytest.mark.parametrize("name", CHAPTERS)
-def test_a_page_can_be_read_by_everybody(name, pages, browser):
-    assert faults(browser, (pages / f"{name}.html").as_uri()) == []
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("name", [*CHAPTERS, "search", "library/speculo/pairs"])
+def test_a_page_can_be_read_by_everybody(name, scheme, pages, browser):
+    asked = "?q=ridge" if name == "search" else ""
+    assert faults(browser, (pages / f"{name}.html").as_uri() + asked, scheme) == []
+
+
+def test_the_search_leads_from_any_page_to_a_section(pages, browser):
+    page = browser.new_page()
+    window = Window(page)
+    try:
+        page.goto((pages / f"{CHAPTERS[3]}.html").as_uri())
+        page.get_by_role("searchbox").fill("Ridge REGRESSION")
+        page.keyboard.press("Enter")
+        page.wait_for_url("**/search.html?q=*")
+        links = page.locator("#found a")
+        assert links.count() > 1 and page.locator("#found mark").count() > 1
+        links.first.click()
+        page.wait_for_url("**/*.html#*")
+        anchor = urllib.parse.unquote(page.url.split("#")[1])
+        assert page.locator(f'[id="{anchor}"]').is_visible()
+        page.go_back()
+        page.get_by_role("searchbox").fill("no such words at all")
+        playwright.expect(page.locator("#count")).to_have_text("No sections have all of it.")
+        assert window.errors == []
+    finally:
+        page.close()
 
 
 def test_the_menu_of_the_pages_leads_through_the_book(pages, browser):

@@ -1,5 +1,7 @@
 """What names, settings, parameters and moved files can do to the book: nothing in silence."""
 
+import base64
+import hashlib
 import json
 import os
 import re
@@ -214,6 +216,19 @@ def test_pages_show_names_as_text(pages):
     links = [link["href"] for link in page.main.find_all("a") if "#" not in link["href"]]
     assert links == ["01_two.html", "https://example.org/01_two.ipynb", "01_two.html"]
     assert len(page.find_all("main")) == 1 and len(page.find_all("nav")) == 2
+
+
+def test_the_search_holds_names_as_text_and_runs_its_own_script_alone(pages):
+    page = BeautifulSoup((pages / "search.html").read_text(encoding="utf-8"), "html.parser")
+    data, script = page.find_all("script")
+    assert data["id"] == "sections" and "replaceChildren" in script.text
+    found = json.loads(data.text)
+    readable = [name.replace("\n", "\N{REPLACEMENT CHARACTER}") for name in NAMES]
+    assert all(words(name) in words(found[0]["text"]) for name in readable)
+    assert found[0]["chapter"] == 'A <b>bold</b> "title"'
+    rule = page.find("meta", {"http-equiv": "Content-Security-Policy"})["content"]
+    digest = base64.b64encode(hashlib.sha256(script.text.encode()).digest()).decode()
+    assert f"script-src 'sha256-{digest}'" in rule
 
 
 def test_no_name_runs_script_in_a_browser(pages):

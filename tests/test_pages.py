@@ -9,6 +9,7 @@ import pytest
 from bs4 import BeautifulSoup
 
 from speculo import checks, pages
+from speculo.pages import search
 
 CHAPTERS = [SimpleNamespace(name=f"0{n}_it", title=f"0{n} It & more") for n in range(3)]
 
@@ -64,3 +65,30 @@ def test_menus_lead_to_the_other_chapters():
         assert len(first.find_all("a")) == 2
         expected = [CHAPTERS[other].name for other in (place - 1, place + 1) if 0 <= other < 3]
         assert [re.sub(r"\.html$", "", link["href"]) for link in last.find_all("a")] == expected
+
+
+@pytest.mark.parametrize(
+    ("markdown", "formulas"),
+    [
+        ("So $x^2$ and $y$.", ["inline", "inline"]),
+        ("It is\n\n$$\n\\frac{1}{n} \\sum_i x_i\n$$\n\nthen.", ["block"]),
+        ("`$HOME` and ``a $b$ c`` cost $5 and $6", []),
+        ("```\n$x$\n```", []),
+        ("It costs 5 $ or 6 $.", []),
+    ],
+)
+def test_formulas_are_typeset_and_code_is_left_alone(markdown, formulas):
+    page = BeautifulSoup(pages.typeset(markdown), "html.parser")
+    assert [math["display"] for math in page.find_all("math")] == formulas
+    if not formulas:
+        assert pages.typeset(markdown) == markdown
+
+
+def test_a_chapter_is_cut_into_its_sections_for_the_search():
+    page = str(made(1))
+    first, one, two = search.sections("01_it", "01 It & more", page)
+    assert first["address"] == "01_it.html" and "we test" in first["text"]
+    assert one["title"] == "One of two" and one["text"] == "Text."
+    assert "1 + 1" in two["text"] and "12345" not in two["text"]
+    anchors = {heading["id"] for heading in made(1).find_all("h2")}
+    assert {each["address"].split("#")[1] for each in (one, two)} == anchors

@@ -1,4 +1,10 @@
-"""A chapter as a page: one file with menus and pictures, without scripts, that asks nothing of a host."""
+"""A chapter as a page: one file with menus and pictures, without scripts, that asks nothing of a host.
+
+Beside the chapters stand a page that searches them, the only one with a script,
+and the reference of the library. This is nbconvert with a template, and not
+Sphinx with MyST-NB: its pages are opened without a server, are whole without
+scripts, and leave photographs as they are in the dark.
+"""
 
 import re
 import subprocess
@@ -8,7 +14,11 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
+from latex2mathml.converter import convert
 
+from speculo.pages import search
+
+HERE = Path(__file__).parent
 LIBRARY = "library/speculo.html"
 """Where the reference of the library stands, beside the pages."""
 
@@ -43,7 +53,7 @@ def page(
     from nbconvert import HTMLExporter
 
     exporter = HTMLExporter(
-        raw_template=PAGE,
+        raw_template=(HERE / "chapter.html.j2").read_text(encoding="utf-8"),
         embed_images=True,  # a page is one file, readable wherever it is put
         exclude_input_prompt=True,
         exclude_output_prompt=True,
@@ -55,6 +65,8 @@ def page(
         "before": chapters[place - 1] if place else None,
         "after": chapters[place + 1] if place + 1 < len(chapters) else None,
         "library": LIBRARY if library else None,
+        "search": search.NAME,
+        "look": LOOK,
     }
     made, _ = exporter.from_notebook_node(_as_page(notebook), resources)
     return made.replace("<!-- contents -->", _contents(made), 1)
@@ -71,10 +83,15 @@ def reference(folder: Path, module: str = "speculo") -> None:
         A package or a module, with all that is in it.
     """
     where = folder / Path(LIBRARY).parent
-    command = [sys.executable, "-m", "pdoc", "-d", "numpy", "--no-show-source", "-o", str(where)]
-    done = subprocess.run([*command, module], capture_output=True, text=True, check=False)
+    options = ["-d", "numpy", "--no-show-source", "-t", str(HERE / "reference"), "-o", str(where)]
+    command = [sys.executable, "-m", "pdoc", *options, module]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         raise RuntimeError(f"The reference could not be made: {done.stderr.strip()[-300:]}")
+    for path in where.rglob("*.html"):  # the mark beside each name has none for a screen reader
+        text = path.read_text(encoding="utf-8")
+        named = re.sub(r'(<a class="headerlink" href="#([^"]+)")>', r'\1 aria-label="\2">', text)
+        path.write_text(named, encoding="utf-8")
 
 
 def _contents(made: str) -> str:
@@ -86,78 +103,8 @@ def _contents(made: str) -> str:
     return f'<details class="contents"><summary>In this chapter</summary><ul>{items}</ul></details>'
 
 
-PAGE = """
-{%- extends "lab/index.html.j2" -%}
-{%- macro link(to, before="", after="") -%}
-<a href="{{ to.name | urlencode }}.html">{{ before }}{{ to.title | e }}{{ after }}</a>
-{%- endmacro -%}
-{%- block html_head -%}
-<meta http-equiv="Content-Security-Policy"
- content="default-src 'none'; img-src data:; font-src data:; style-src 'unsafe-inline'">
-{{ super() }}
-{%- endblock -%}
-{%- block html_head_js -%}{%- endblock -%}
-{%- block html_head_js_mathjax -%}{%- endblock -%}
-{%- block html_head_js_mermaidjs -%}{%- endblock -%}
-{%- block html_head_css -%}
-<style>
-nav.book { font: 15px/1.9 sans-serif; padding: .6em 1em; border-bottom: 1px solid #ddd; background: #fafafa; }
-nav.book a, nav.book b { margin-right: 1.1em; white-space: nowrap; }
-nav.book.end { border: 0; border-top: 1px solid #ddd; display: flex; justify-content: space-between; }
-nav.book a { color: #1a5fb4; text-decoration: none; } nav.book a:hover { text-decoration: underline; }
-/* contrasts of 4.5 and more, and links that are seen without their colour */
-.highlight .c1, .highlight .c, .highlight .cm { color: #33605f !important; }
-.highlight .o, .highlight .ow { color: #7a1fb5 !important; }
-.highlight .mi, .highlight .mf, .highlight .mh { color: #006600 !important; }
-.jp-RenderedMarkdown p a, .jp-RenderedMarkdown li a { text-decoration: underline !important; }
-details { font: 15px/1.7 sans-serif; margin: .8em 1em; } summary { cursor: pointer; color: #1a5fb4; }
-details.contents a { color: #1a5fb4; text-decoration: none; } details.contents ul { margin: .2em 0; }
-body.jp-Notebook { padding: 0; } main { max-width: 62rem; margin: 0 auto; padding: 0 .6em; }
-main img { max-width: 100%; height: auto; }
-.jp-RenderedHTMLCommon, .jp-OutputArea-output, .jp-Cell-inputArea, .highlight { overflow-x: auto; }
-@media (max-width: 600px) { .jp-Notebook .jp-Cell { padding-left: 0; padding-right: 0; }
-  .jp-InputPrompt, .jp-OutputPrompt, .jp-Collapser { display: none !important; } }
-</style>
-{%- endblock -%}
-{%- block body_header -%}
-<body class="jp-Notebook" data-jp-theme-light="true" data-jp-theme-name="JupyterLab Light">
-<nav class="book" aria-label="Chapters">
-{%- for each in resources.chapters %}
-{% if each == resources.chapter -%}
-<b aria-current="page">{{ each.title | e }}</b>
-{%- else -%}{{ link(each) }}{%- endif -%}
-{%- endfor -%}
-{%- if resources.library %}
-<a href="{{ resources.library }}">The library</a>
-{%- endif -%}
-</nav>
-<main>
-<!-- contents -->
-{%- endblock -%}
-{%- block input_group -%}
-{%- if cell.metadata.get("folded") -%}
-<details class="folded"><summary>Imports, and what the chapter begins with</summary>{{ super() }}</details>
-{%- else -%}{{ super() }}{%- endif -%}
-{%- endblock -%}
-{%- block data_png scoped -%}
-<div class="jp-RenderedImage jp-OutputArea-output">
-<img alt="{{ output | get_metadata("alt", "image/png") | e }}" src="data:image/png;base64,{{ output.data["image/png"] }}"
-{%- for size in ("width", "height") if output | get_metadata(size, "image/png") %}
- {{ size }}="{{ output | get_metadata(size, "image/png") | e }}"
-{%- endfor -%}
->
-</div>
-{%- endblock -%}
-{%- block body_footer -%}
-</main>
-<nav class="book end" aria-label="Before and after">
-{%- if resources.before -%}{{ link(resources.before, before="← ") }}{%- else -%}<span></span>{%- endif -%}
-{%- if resources.after -%}{{ link(resources.after, after=" →") }}{%- endif -%}
-</nav>
-</body>
-{%- endblock -%}
-"""
-"""nbconvert's page of a notebook, with menus, and without scripts: none is run, none is fetched."""
+LOOK = (HERE / "look.css").read_text(encoding="utf-8")
+"""Colours and sizes of all pages, by day and by night."""
 
 
 def _as_page(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
@@ -171,7 +118,7 @@ def _as_page(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
     for cell, following in zip(notebook.cells, below, strict=True):
         cell.metadata["folded"] = "speculo.chapter.begin()" in cell.source
         if cell.cell_type == "markdown":
-            cell.source = LINK.sub(r"](\1.html", cell.source)
+            cell.source = typeset(LINK.sub(r"](\1.html", cell.source))
         caption = "A picture that the cell above has drawn"
         if following is not None and following.source.startswith("**Figure"):
             caption = " ".join(
@@ -185,6 +132,31 @@ def _as_page(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
                 output.metadata.setdefault("image/png", {}).setdefault("alt", caption)
     return notebook
 
+
+def typeset(markdown: str) -> str:
+    """Put MathML, which browsers draw by themselves, in the place of formulas in LaTeX.
+
+    Parameters
+    ----------
+    markdown : str
+        With formulas between ``$$``, or between ``$`` within a line. Dollars in code are none.
+    """
+
+    def formula(found: re.Match) -> str:
+        if found["code"]:
+            return found[0]
+        if found["block"]:
+            return convert(found["block"].strip(), display="block")
+        return convert(found["inline"])
+
+    return FORMULA.sub(formula, markdown)
+
+
+FORMULA = re.compile(
+    r"(?P<code>(?P<ticks>`+).*?(?P=ticks))|\$\$(?P<block>.+?)\$\$|\$(?P<inline>[^$\s](?:[^$\n]*[^$\s])?)\$",
+    re.DOTALL,
+)
+"""Code, which is left as it is, or a formula."""
 
 LINK = re.compile(r"\]\((\d\d_\w+)\.ipynb")
 """A link from one chapter to another, in Markdown."""

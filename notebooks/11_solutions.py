@@ -14,8 +14,8 @@
 # Try them first, and write down what you expect: a number that surprises you teaches more than one
 # that you only read. The answers below hold with the default parameters.
 #
-# The run is the one of chapter 03: take the parameters that it was trained with. Of your own photos,
-# three people are the least.
+# The run is the one of chapter 03: take the parameters that it was trained with. Of your own
+# photos, three people are the least.
 
 # %% tags=["parameters"]
 dataset = "orl"  # the faces, by name; chapter 01 lists the names

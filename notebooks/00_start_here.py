@@ -148,6 +148,16 @@ display(Markdown(book.contents().replace("](notebooks/", "](")))
 # Speculo is to draw the front of a face, and its fingerprint is what it keeps on the way. We know
 # what trains it on this machine.
 #
+# ## Exercises
+#
+# **0.1.** Which picture should be drawn for everybody? Take three: one grey, the mean of all
+# fronts, and the front of somebody else. Put them in the order of their mean squared error before
+# you compute it. Then do, over all pairs of two people for the third. Is the best of them anybody's
+# face? `pairs.fronts(faces)` has the positions of the fronts in `faces.images`, `pairs.as_input`
+# turns bytes into numbers from 0 to 1, and `evaluation.mse` compares them.
+#
+# Solutions: [11 Solutions](11_solutions.ipynb).
+#
 # Next: [01 The faces](01_dataset.ipynb).
 
 # %% tags=["metrics"]

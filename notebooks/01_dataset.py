@@ -305,6 +305,20 @@ speculo.chapter.table(benchmark.wide(measured, "rank-1"), "{:.1%}")
 # person can be equally frontal and still differ. Of drawn heads, pose and front are exact, and
 # there are as many as we like.
 #
+# ## Exercises
+#
+# **1.1.** Split the photos, and not the people: a fifth of all photos, chosen at random, is the
+# test. A copier looks for the nearest train photo, and answers with the front of its person.
+# Predict its error in this split, and in that of the chapter, beside that of the mean front. Which
+# of the two would you believe? `pairs.Pairs(faces, input, front[input])` makes pairs of any photos.
+#
+# **1.2.** The front is one photo of several. `pairs.several_fronts(faces, 2)` has the two most
+# frontal ones for each photo. Somebody knows every held-out person perfectly, but draws the second
+# one. Predict the error, in parts of that of the mean front. Then compute it. What does it mean for
+# the errors of chapter 04?
+#
+# Solutions: [11 Solutions](11_solutions.ipynb).
+#
 # Next: [02 The model](02_model.ipynb).
 
 # %% tags=["metrics"]

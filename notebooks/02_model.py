@@ -181,6 +181,19 @@ plots.singular_values(values[:128], rank=rank)
 # same. Before any training we know two things about it. It cannot draw dark pixels, and the 4096
 # numbers of its fingerprint hold no more than 64 do.
 #
+# ## Exercises
+#
+# **2.1.** Count the parameters of `conv2d_transpose_10` by hand: a kernel of 3 by 3 for each pair
+# of an old and a new channel, and a bias for each new one. `network.get_layer` tells whether you
+# are right. What share of v8 would a fingerprint of 128 numbers save? Guess first;
+# `dataclasses.replace` changes a number of `V8`.
+#
+# **2.2.** Are 64 numbers few for a face? `fingerprints.principal` (in `speculo`) finds the main
+# directions of the train photos, taken as rows of 1024 pixels. Rebuild the held-out photos from 1,
+# 4, 16 and 64 directions. How many are needed to halve the error of the mean photo?
+#
+# Solutions: [11 Solutions](11_solutions.ipynb).
+#
 # Next: [03 Training](03_training.ipynb).
 
 # %% tags=["metrics"]

@@ -127,6 +127,14 @@ plots.snapshots(split.test, [drawn[epoch] for epoch in some], some)
 # up for an epoch. Is it a good loss? A loss alone cannot tell. The next chapter puts others beside
 # it.
 #
+# ## Exercises
+#
+# **3.1.** A picture of 0.5 everywhere, for everybody: what is its loss on the held-out people? Say
+# first by which epoch the network will be better, and how much better its best epoch is.
+# `evaluation.mse` (in `speculo`) and `trained.history` have the answer.
+#
+# Solutions: [11 Solutions](11_solutions.ipynb).
+#
 # Next: [04 Results](04_results.ipynb).
 
 # %% tags=["metrics"]

@@ -193,6 +193,14 @@ print(f"Written to {files.shown(path)}")
 # chapter makes them. To see first what a mended v8 draws, look at the faces in [chapter
 # 07](07_mending_v8.ipynb#Faces).
 #
+# ## Exercises
+#
+# **4.1.** Rank the predictors of the table twice more: by MSE, without the pairs whose input is the
+# front, and by the mean absolute error of a pixel, with all pairs. Which ones do you expect to
+# change places, and why?
+#
+# Solutions: [11 Solutions](11_solutions.ipynb).
+#
 # Next: [05 What went wrong](05_what_went_wrong.ipynb).
 
 # %% tags=["metrics"]

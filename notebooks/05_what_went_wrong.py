@@ -408,6 +408,19 @@ speculo.chapter.table(diagnosis.verdict_table(verdicts))
 # reading of files only cost memory and time. And one thing let all of this pass: a loss with no
 # baseline beside it. For other faces, the table of verdicts says what holds.
 #
+# ## Exercises
+#
+# **5.1.** Train a single number x, whose output is sigmoid(relu(x)), to draw one pixel. Follow the
+# squared error down its gradient from x = 0.5 and from x = -0.5, once to 0.7 and once to 0.3.
+# Predict all four outputs first.
+#
+# **5.2.** A difference counts here if it is more than twice the spread over seeds. Draw the errors
+# of two kinds of training from the same normal distribution, so that they differ by chance alone.
+# How often does a difference count with 2, 3, 5 and 10 seeds? `diagnosis.spread_over_seeds` and
+# `diagnosis.beyond_seeds` are the rule.
+#
+# Solutions: [11 Solutions](11_solutions.ipynb).
+#
 # Next: [06 What the notes said](06_what_the_notes_said.ipynb).
 
 # %% tags=["metrics"]

@@ -212,6 +212,19 @@ speculo.chapter.table(diagnosis.verdict_table(verdicts))
 # There, even without the ReLU these small trainings stay above the mean face. What else is missing,
 # the next chapter asks.
 #
+# ## Exercises
+#
+# **6.1.** A pixel is white (1) in seven of ten photos, and black (0) in three. A network has to
+# draw one value for all. Which one has the smallest squared error, which the smallest
+# cross-entropy, and which the smallest absolute error? What does that say of note one?
+#
+# **6.2.** Take the drawings of ridge regression from `evaluation.baselines(split)`, and push them
+# away from the mean face, or towards it: mean + factor times (drawing - mean), with factors 0, 0.5,
+# 1 and 1.5. Which factor has the most different faces, and which the smallest MSE? How much does
+# the MSE tell them apart?
+#
+# Solutions: [11 Solutions](11_solutions.ipynb).
+#
 # Next: [07 Mending v8](07_mending_v8.ipynb).
 
 # %% tags=["metrics"]

@@ -357,6 +357,20 @@ for name in (mended, f"{mended}, fingerprints", "kernel ridge", "input itself"):
 #
 # A drawing is no fingerprint yet. The next chapter trains a network that tells people apart.
 #
+# ## Exercises
+#
+# Both are on the split of chapter 04, `pairs.split(faces)`, with scikit-learn's `Ridge` on pixels.
+#
+# **7.1.** Choose the penalty of ridge regression (`evaluation.RIDGE_ALPHA`) without the test: fit
+# on three fourths of the train people, and take the penalty with the smallest error on the others.
+# Try powers of ten from 0.1 to 100,000. Where is the minimum, how wide is it, and what would the
+# error on the fitted people have told you?
+#
+# **7.2.** Fit it on 1, 2, 4, 8, 16 and 32 people, and judge it on the test. Draw the curve in your
+# head first: does it get flat?
+#
+# Solutions: [11 Solutions](11_solutions.ipynb).
+#
 # Next: [08 Fingerprints](08_fingerprints.ipynb).
 
 # %% tags=["metrics"]

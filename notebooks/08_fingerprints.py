@@ -419,6 +419,18 @@ print("\n".join(mistakes.groups_apart(groups)) or "none")
 # with the default parameters it has the lowest EER on people whom it has never seen. And before you
 # believe a share of right answers, ask which photos were left out of the count.
 #
+# ## Exercises
+#
+# **8.1.** Find the EER of three genuine scores, 0.9, 0.7 and 0.4, and three impostor scores, 0.6,
+# 0.3 and 0.1, with a pencil. Then write a function that does it for any scores, and compare it with
+# `recognition.verification(...).eer()` on all photos of the drawn people, `alike_every["shipped"]`.
+#
+# **8.2.** Take the threshold at which one impostor pair in a hundred of these passes. A stranger is
+# searched for in a gallery of one photo each of 1, 10, 50 and 100 people. How often is somebody
+# found? Guess, then measure it: search for the second half of the drawn people among the first.
+#
+# Solutions: [11 Solutions](11_solutions.ipynb).
+#
 # Next: [09 The explorer](09_explorer.ipynb).
 
 # %% tags=["metrics"]

@@ -180,6 +180,16 @@ side_by_side.figure()
 #
 # To see your own model here, train one in [chapter 03](03_training.ipynb) and run this chapter again.
 #
+# ## Exercises
+#
+# **9.1.** Look for the drawn person of the test whom the fingerprint model draws worst, without
+# moving a slider: take its drawings (`evaluation.predict` in `speculo`) of the test of
+# `sets[rendered.name]`, fronts left out. Look twice, by the error, and by the error in parts of
+# that of the mean front of the train people. Is it the same person? Then turn the explorer to both,
+# and say what is missing in the drawing.
+#
+# Solutions: [11 Solutions](11_solutions.ipynb).
+#
 # Next: [10 Beyond one machine](10_beyond_one_machine.ipynb).
 
 # %% tags=["metrics"]

@@ -247,6 +247,14 @@ if scale.have("usearch", '-e ".[index]"'):
 # the pieces to a cluster, another backend takes a training to several devices, and two functions
 # take the fingerprints to a disk.
 #
+# ## Exercises
+#
+# **10.1.** How many times as fast does YouTube Faces get with 4, 16 and a million workers, if one
+# stage follows the other? And if the training is on the GPU besides? Predict it from the share that
+# is printed below the table. `scale.costs` has the rest.
+#
+# Solutions: [11 Solutions](11_solutions.ipynb).
+#
 # ## What to take to your own autoencoder
 #
 # The book ends here. These are the questions that would have found the faults of v8 in a day. They
@@ -274,6 +282,8 @@ if scale.have("usearch", '-e ".[index]"'):
 #
 # To see your own model in the explorer, train one in [chapter 03](03_training.ipynb) and run
 # [chapter 09](09_explorer.ipynb). Or go back to [the first chapter](00_start_here.ipynb).
+#
+# Next: [11 Solutions](11_solutions.ipynb).
 
 # %% tags=["metrics"]
 {

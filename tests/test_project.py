@@ -77,6 +77,23 @@ def test_a_chapter_has_the_parts_of_a_chapter(chapter):
     assert len(code) <= 170
 
 
+def test_every_exercise_has_its_solution_in_the_last_chapter():
+    *asking, answering = CHAPTERS
+    solutions = answering.script.read_text(encoding="utf-8")
+    solved = dict(re.findall(r"^# ## (\d\d .+)\n((?:(?!# ## ).*\n)*)", solutions, re.MULTILINE))
+    for number, each in enumerate(asking):
+        text = each.script.read_text(encoding="utf-8")
+        exercises = re.search(
+            r"^# ## Exercises\n((?:#.*\n)+?)# Solutions: (.+)\.$", text, re.MULTILINE
+        )
+        asked = re.findall(r"^# \*\*(.+?)\.\*\*", exercises[1], re.MULTILINE)
+        assert asked == [f"{number}.{place}" for place in range(1, len(asked) + 1)]
+        assert (
+            1 <= len(asked) <= 2 and exercises[2] == f"[{answering.title}]({answering.name}.ipynb)"
+        )
+        assert re.findall(r"^# \*\*([\d.]+)\.\*\*", solved[each.title], re.MULTILINE) == asked
+
+
 def test_a_parameter_is_one_line_and_means_the_same_in_every_chapter():
     comments = {}
     for each in CHAPTERS:

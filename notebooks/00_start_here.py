@@ -9,8 +9,8 @@
 # %% [markdown]
 # # 00 Start here
 #
-# In this notebook we see what Speculo does to a face, what will train it on this machine, and what
-# the chapters hold.
+# In this notebook we see what Speculo does to a face, which device will train it on this machine,
+# and what the chapters contain.
 #
 # ## The lesson of this book
 #
@@ -31,7 +31,7 @@
 # ## The model
 #
 # **Speculo-v8** is built as a convolutional autoencoder: an encoder turns a picture into numbers,
-# and a decoder turns the numbers into a picture. But the picture that it is to give back is not its
+# and a decoder turns the numbers into a picture. But it must give back another picture than its
 # input. It takes a grey photo of a face, 32 by 32 pixels, in any pose. It draws the *front* of the
 # same person: the face as it would look straight into the camera. To do that it turns the photo,
 # 1024 pixels, into 4096 numbers, the **fingerprint**. A good fingerprint tells who somebody is and
@@ -62,8 +62,8 @@ from speculo.model import V8
 # %% [markdown]
 # ## One face, as v8 draws it
 #
-# The picture comes from the run that chapter 03 trains. Before that it is the one of the last full
-# run of the book.
+# The picture comes from the run that chapter 03 trains. If chapter 03 has not run yet, you see the
+# picture of the book's last full run.
 
 # %%
 faces = speculo.load(dataset, people=people, crop=crop)
@@ -91,6 +91,8 @@ else:
 
 # %% [markdown]
 # ## What trains here
+#
+# Which device will train the model?
 
 # %%
 print(device.report())
@@ -126,7 +128,8 @@ display(Markdown(book.contents().replace("](notebooks/", "](")))
 # model of [chapter 08](08_fingerprints.ipynb) draws it, and who is taken for whom. Nothing is
 # trained for it.
 #
-# Any chapter runs on your photos, too. Chapter 07 trains a model that learns to draw your people:
+# Any chapter runs on your photos, too. Chapter 07 trains a model on most of your people, and lets
+# it draw the others:
 #
 # ```sh
 # .venv/bin/papermill notebooks/07_mending_v8.ipynb build/my_mending.ipynb -p dataset folder:data/my_faces -p crop auto
@@ -146,7 +149,7 @@ display(Markdown(book.contents().replace("](notebooks/", "](")))
 # ## What we learned
 #
 # Speculo is to draw the front of a face, and its fingerprint is what it keeps on the way. We know
-# what trains it on this machine.
+# which device trains it on this machine.
 #
 # ## Exercises
 #

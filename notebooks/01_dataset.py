@@ -53,8 +53,9 @@ speculo.chapter.table(
 # %% [markdown]
 # ## Who, how many, how bright
 #
-# An image is 32 by 32 bytes, one for each pixel. A photo that is taken whole is shrunk to this
-# square, whatever its shape: ORL's have 92 by 112 pixels, so its faces look a little wide.
+# An image is 32 by 32 bytes, one for each pixel. A photo that is not cropped is shrunk to this
+# square, whatever its shape. The photos of ORL have 92 by 112 pixels, so the faces look a little
+# wide.
 
 # %%
 counts = np.bincount(faces.person)
@@ -109,11 +110,11 @@ plots.by_yaw(faces) if posed else None
 # %% [markdown]
 # ## The front of each person
 #
-# The target of every photo is the most frontal photo of the same person, of the same video or
-# session where a dataset has such. A file named `front` in your own folder is taken at its word.
-# With known poses the front is the one nearest to straight ahead, by the angle of the head's
-# rotation. Without them it is the most symmetric one: contrast is normalised, and the photo is
-# compared with its own mirror image.
+# The target of every photo is the most frontal photo of the same person. Where a dataset has videos
+# or sessions, it is of the same video or session. In your own folder, a file named `front` is
+# always the front. With known poses the front is the one nearest to straight ahead, by the angle of
+# the head's rotation. Without them it is the most symmetric one: contrast is normalised, and the
+# photo is compared with its own mirror image.
 
 # %%
 front = pairs.fronts(faces)
@@ -168,9 +169,11 @@ same.head() if len(same) else None
 # ## A second dataset: heads
 #
 # Turning a face to the front can only be learned from faces that are turned, and photographs of
-# that kind may not come with a book. So we draw our own. These people do not exist: a person is a
-# number, and shape, skin, hair, beard and glasses follow from it. The shapes are those of the open
-# MakeHuman project (CC0). `-p dataset heads-medium` takes the heads through every chapter.
+# that kind may not come with a book. So we draw our own, by computer graphics: wherever this book
+# says *drawn heads* or *drawn people*, it means these. What a model *draws* is its prediction.
+# These people do not exist: a person is a number, and shape, skin, hair, beard and glasses follow
+# from it. The shapes are those of the open MakeHuman project (CC0). `-p dataset heads-medium` takes
+# the heads through every chapter.
 
 # %%
 from speculo.sources import heads
@@ -264,15 +267,15 @@ plots.face_columns(rows, ["low", *[""] * 5, "high"])
 # **Figure 1.10.** One person, one slider to a row, from its low end to its high one. Most people
 # stay well within these ends: beyond them lie caricatures.
 #
-# Heads are no people. A model that is good at them is good at them: what it does to a photograph
-# has to be measured on photographs.
+# Drawn heads are not people. A model that is good on drawn heads may be bad on photographs. What it
+# does to photographs has to be measured on photographs.
 
 # %% [markdown]
 # ## How hard is it?
 #
-# The heads make a benchmark that others can adopt: fixed people, a fixed split, errors by how far a
-# head is turned. `speculo/benchmark.py` has the rules, and this command prints the table, some ten
-# minutes after it was asked:
+# The heads make a benchmark that others can adopt: 2,000 fixed people, 400 of them held out by a
+# fixed split, and errors by how far a head is turned. `speculo/benchmark.py` has the rules, and
+# this command prints the table, some ten minutes after it was asked:
 #
 # ```sh
 # .venv/bin/python -m speculo.benchmark
@@ -294,16 +297,18 @@ speculo.chapter.table(benchmark.wide(measured, "MSE"), "{:.4f}")
 speculo.chapter.table(benchmark.wide(measured, "rank-1"), "{:.1%}")
 
 # %% [markdown]
-# Compare the *input itself* with the mean face: where light and background change, the unchanged
-# photo is the worse one. Kernel ridge regression is the one to beat. Chapter 07 does, on *medium*.
+# Compare the *input itself* with the mean face. On *medium*, where light and background change, the
+# unchanged photo has the larger error at every angle. On *yaw*, it has the larger error beyond 30
+# degrees. Kernel ridge regression has the smallest error in these tables. On *medium*, the models
+# of chapter 07 have a smaller one.
 
 # %% [markdown]
 # ## What we learned
 #
 # We know who is in the data, which photo of each person is the front, and that train and test share
 # nobody. The choice of fronts is ours, and it limits what any model can reach: two photos of one
-# person can be equally frontal and still differ. Of drawn heads, pose and front are exact, and
-# there are as many as we like.
+# person can be equally frontal and still differ. For drawn heads, pose and front are known exactly,
+# and we can draw as many heads as we like.
 #
 # ## Exercises
 #

@@ -35,10 +35,10 @@ trained = runs.at(run or runs.default_name(V8, faces.name, people=people, crop=c
 V8
 
 # %% [markdown]
-# The settings from `optimizer` to `latent_size` are all that the card lists. The rest stands in the
-# code that v8 was published with: the ReLU at the end, the dropout, kernels of 3 by 3 pixels, and
-# where the activations are. `mean_face` and `halvings` are changes that chapter 07 needs; in v8
-# they are off.
+# The settings from `optimizer` to `latent_size` are all that the card lists, beside a summary of
+# the layers. The rest stands in the code that v8 was published with: the ReLU at the end, the
+# dropout, kernels of 3 by 3 pixels, and where the activations are. `mean_face` and `halvings` are
+# changes that chapter 07 needs; in v8 they are off.
 #
 # ## The encoder
 #
@@ -75,7 +75,12 @@ print(f"fingerprint {fingerprint.shape[1:]} -> {x.shape[1:]}")
 #
 # Again three layers, five times over: a transposed convolution that doubles the picture, batch
 # normalisation, and dropout. One more transposed convolution makes a single channel, the grey picture.
-# It ends in a ReLU, and then a sigmoid follows. Remember that ReLU.
+# It ends in a ReLU, and then a sigmoid follows. With $x$ for what this convolution sums up at a
+# pixel, the pixel that is drawn is
+#
+# $$y = \sigma(\max(x, 0)), \qquad \sigma(t) = \frac{1}{1 + e^{-t}}.$$
+#
+# Remember that ReLU, the $\max$.
 
 # %%
 for filters in reversed(V8.filters):
@@ -95,8 +100,8 @@ print(f"{network.count_params():,} parameters, by hand and by speculo.model.buil
 # ## The summary
 #
 # The card prints a summary as Keras 2 wrote it. Here is ours, in the same form. A test holds it to
-# the card's, byte for byte. The numbers in the names begin at 5 because the card's v8 was the
-# second model of its session, and Keras went on counting.
+# the card's, byte for byte. The numbers in the names do not begin at 0: the card's v8 was the
+# second model of its session, and Keras went on counting. So its first convolution is `conv2d_5`.
 
 # %%
 print(card.summary(network))
@@ -148,18 +153,18 @@ print(f"{below:.0%} of the target pixels are below 0.5.")
 plots.output_range(targets, untrained)
 
 # %% [markdown]
-# **Figure 2.3.** How often each grey occurs in the targets and in what the untrained v8 draws. The
-# ReLU gives zero or more, and the sigmoid of zero is 0.5. So no output can be darker than middle grey,
-# whatever the weights are. All target pixels to the left of the line are out of v8's reach; their
-# share is printed above.
+# **Figure 2.3.** The bars show how often each grey occurs in the targets. The line marks the
+# darkest pixel that the untrained v8 draws. The ReLU gives zero or more, and the sigmoid of zero is
+# 0.5. So no output can be darker than middle grey, whatever the weights are. All target pixels to
+# the left of the line are out of v8's reach; their share is printed above.
 
 # %% [markdown]
 # ## What the fingerprint can hold
 #
 # We take the fingerprints of some faces and ask in how many directions they differ. The singular
-# values tell. There is one for each direction, and it says how much the fingerprints differ in it.
-# Where it is zero, up to rounding, all fingerprints are the same. The number of the others is the
-# *rank*.
+# values tell. There is one singular value for each direction, and it says how much the fingerprints
+# differ in that direction. A value of zero, up to rounding, means that they do not differ in it.
+# The number of values that are not zero is the *rank*.
 
 # %%
 latents = model.forward(model.encoder(network), faces.images[:200]).astype(np.float64)

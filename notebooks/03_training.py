@@ -80,8 +80,8 @@ live.update(plots.loss(trained.history, title=trained.title if trained.epochs el
 # **Figure 3.1.** The loss on the people trained on and on the people held out, by epoch. Does the
 # test loss jump, or even leave the frame? It uses the running averages of batch normalisation, and
 # in v8 these follow the weights slowly. In the first epochs they are far behind, and later it can
-# still jump. Where it lies below the loss in training, that is no good sign: the latter is measured
-# with dropout, which makes it larger, and on other people.
+# still jump. A test loss below the training loss does not mean that the network is good. The
+# training loss is measured with dropout, which makes it larger, and on other people.
 
 # %% [markdown]
 # ## The log
@@ -123,9 +123,9 @@ plots.snapshots(split.test, [drawn[epoch] for epoch in some], some)
 # ## What we learned
 #
 # The network of the card trains without a GPU. The log says how fast. With the default parameters
-# the training loss falls, quickly in the first epochs and then slowly, and here and there it goes
-# up for an epoch. Is it a good loss? A loss alone cannot tell. The next chapter puts others beside
-# it.
+# the training loss falls, quickly in the first epochs and then slowly. It can still go up for an
+# epoch. Is it a good loss? The loss alone cannot tell. The next chapter compares it with the errors
+# of baselines.
 #
 # ## Exercises
 #

@@ -43,9 +43,10 @@ print(f"{trained.best_title}, where the test loss was lowest")
 print(f"{same:.0%} of the test pairs have the front itself as their input")
 
 # %% [markdown]
-# Keep two things in mind. The weights are those of the epoch with the smallest loss on these very
-# people, so the error of the model is a little too good. And the front of each person is also one of
-# the inputs: a predictor that returns its input has no error there.
+# Keep two things in mind. The weights are those of the epoch with the smallest loss on these same
+# people, so the error of the model is a little smaller than it would be on new people. And the
+# front of each person is also one of the inputs: a predictor that returns its input has no error
+# there.
 #
 # ## Predictions
 
@@ -56,9 +57,9 @@ print(f"Saved as {files.shown(path)}")
 figure
 
 # %% [markdown]
-# **Figure 4.1.** Held-out faces, twenty where there are as many, with what the model draws and what
-# it should draw under each. Compare the predictions with one another: do they differ? The section
-# *The card's notes* measures it.
+# **Figure 4.1.** Up to twenty held-out faces. Under each is what the model draws, and what it
+# should draw. Compare the predictions with one another: do they differ? The section *The card's
+# notes* measures it.
 
 # %% [markdown]
 # ## Against the baselines
@@ -71,13 +72,19 @@ figure
 # - **input itself**: the photo, unchanged;
 # - **ridge regression**: every output pixel is a weighted sum of all input pixels, with weights
 #   that are kept small so that it does not learn the train people by heart. *Mirrored too* adds the
-#   mirror image of every train pair. *Moved too* adds pairs that are moved and lit otherwise. It
-#   also works with *logits* in the place of pixels, the numbers that a sigmoid turns into pixels, so
-#   that it never draws anything outside of black and white.
+#   mirror image of every train pair. *Moved too* adds pairs that are moved, and whose light is
+#   changed. It computes *logits* instead of pixels. Logits are the numbers that a sigmoid turns
+#   into pixels, so its pixels always lie between 0 and 1.
 #
 # MSE is the mean squared error of a pixel, with black 0 and white 1; less is better. PSNR is the
-# same in decibels; more is better. The column *± over people* is the standard error: how much the
-# MSE would vary with other people held out.
+# same in decibels; more is better. For $n$ photos of $p$ pixels, where $y$ is the target and
+# $\hat y$ is what is drawn,
+#
+# $$\mathrm{MSE} = \frac{1}{np} \sum_{i=1}^{n} \sum_{k=1}^{p} (\hat y_{ik} - y_{ik})^2,
+# \qquad \mathrm{PSNR} = -10 \log_{10} \mathrm{MSE}.$$
+#
+# The column *± over people* is the standard error: how much the MSE would vary with other people
+# held out.
 
 # %%
 predicted = {name: outputs, **evaluation.baselines(split)}

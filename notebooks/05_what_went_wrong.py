@@ -17,7 +17,8 @@
 # suspects are confirmed is computed from these numbers. What a confirmed suspect had to do with the
 # blobs is our judgement, and its section gives the reason.
 #
-# The run is the one of chapter 03: take the seed that it was trained with.
+# The run is the one of chapter 03, with the weights of its best epoch. Set `seed` to the seed that
+# it was trained with.
 
 # %% tags=["parameters"]
 dataset = "orl"  # the faces, by name; chapter 01 lists the names
@@ -62,9 +63,11 @@ print(f"{len(split.train)} pairs to train on, {len(split.test)} to judge on, of 
 # predictors without a network on our faces. The *best constant grey* is one grey for all pixels of
 # all people, and the *mean front* is one picture for all people. *No pixel below 0.5* means that
 # every darker pixel is raised to 0.5, as v8's last ReLU would do: *every target, no pixel below
-# 0.5* is the best that v8 could ever draw. All these are made from the very targets that they are
-# judged on, so nothing of their kind can do better. A network with a larger error than the mean
-# front is worse than one picture for everybody.
+# 0.5* is the best that v8 could ever draw: the floor of chapter 04, but over all people and not
+# only those held out. These four are made from the same targets that they are judged on, so nothing
+# of their kind can do better. The fifth bar, *the person's other photo*, is the error of a person's
+# other photos against the front. A network with a larger error than the mean front is worse than
+# one picture for everybody.
 
 # %%
 levels = diagnosis.levels(every)
@@ -81,8 +84,9 @@ plots.levels(levels, diagnosis.PUBLISHED)
 # **Figure 5.1.** Errors without any network as bars, and v8's losses as lines. These losses were
 # read off the curve that was published with v8, on other faces, so the comparison is rough. Still,
 # a network that is worth its arithmetic should beat the *mean front*. With the default parameters
-# v8's losses lie above the bar *every target, no pixel below 0.5*, and not far below *mean front,
-# no pixel below 0.5*: one picture for everybody. The published plot had no line that could show it.
+# v8's losses are larger than the error of *every target, no pixel below 0.5*. They are only a
+# little smaller than the error of *mean front, no pixel below 0.5*, which is one picture for
+# everybody. The published plot had no line that could show it.
 
 # %% [markdown]
 # ## Suspect: the ReLU before the sigmoid
@@ -126,7 +130,8 @@ plots.drawings(split.test, {name: each[0] for name, each in drawn.items()})
 # %% [markdown]
 # **Figure 5.3.** Held-out photos, what the networks draw of them (the narrow ones with the first
 # seed), and the targets. The two narrow networks differ only in the last ReLU. With the default
-# parameters, hair, eyes and background are dark without it, and people begin to differ.
+# parameters, hair, eyes and background are dark without it, and the drawings begin to differ from
+# person to person.
 
 # %%
 errors, fewer = (
@@ -142,7 +147,9 @@ verdicts.append(
 )
 
 # %% [markdown]
-# A difference between trainings counts only if it is more than twice the spread over their seeds.
+# A difference between two kinds of training counts only if it is more than twice the *spread over
+# seeds*. This is the standard deviation of the error from seed to seed, of the kind for which it is
+# larger.
 #
 # ## Suspect: inputs of 0..255
 #
@@ -157,8 +164,8 @@ plots.drawings(split.test, {"fed 0..1": by_full, "fed 0..255": bytes_fed})
 # **Figure 5.4.** What the same full model draws of the same photos: in the second row from pixels
 # in 0..1, in the third from pixels in 0..255. White is where the sigmoid is nearly 1, and grey is
 # 0.5, where the ReLU gave zero. The next cell counts the pixels that are one or the other. With the
-# default parameters the grey blob of chapter 04 becomes white and grey alone, the same for
-# everybody. So was the published picture (`models/fingerprinter` in the
+# default parameters the grey blob of chapter 04 becomes a pattern of white and grey alone, nearly
+# the same for everybody. The published picture was such a pattern (`models/fingerprinter` in the
 # [repository](https://github.com/isala404/speculo) of the card). Its white patches were round, and
 # ours are a grid; that network had other weights. Nothing was trained or changed for this row: a
 # division by 255 is missing.
@@ -175,15 +182,17 @@ verdicts.append(Verdict("0..255 at evaluation", after > before, number, YES))
 # %% [markdown]
 # ## Suspect: 4096 numbers made of 64
 #
-# Chapter 02 counted the rank before training. No training can raise it above 64. A fingerprint is h
-# W + b, where h are the 64 numbers in front of it and W is a matrix with 64 rows, so there are
-# never more than 64 directions. There are fewer where some of the 64 numbers are the same for all
-# faces.
+# Chapter 02 counted the rank before training. No training can raise it above 64. A fingerprint is
+# $hW + b$, where $h$ are the 64 numbers in front of it and $W$ is a matrix with 64 rows, so there
+# are never more than 64 directions. There are fewer where some of the 64 numbers are the same for
+# all faces.
 #
-# Even the distances need no more than 64 numbers. The transpose of W can be written as Q R, where Q
-# changes no distance and R is a matrix of 64 by 64. So it is enough to keep h R' for each photo, 64
-# numbers, where R' is the transpose of R: two of them are exactly as far apart as the two
-# fingerprints.
+# Even the distances need no more than 64 numbers. The transpose of $W$ can be written as $QR$, where
+# $Q$ changes no distance and $R$ is a matrix of 64 by 64. So for any two photos
+#
+# $$\| h_1 W - h_2 W \| = \| h_1 R^{\top} - h_2 R^{\top} \|,$$
+#
+# and it is enough to keep the 64 numbers $h R^{\top}$ for each photo.
 
 # %%
 codes = diagnosis.codes(network, every.batch(slice(200))[0])
@@ -254,9 +263,10 @@ plots.rival_fronts(posed, rules)
 # %% [markdown]
 # ## Suspect: frames in the order of text
 #
-# The poses of a YouTube Faces video are a table, in the order of frame numbers. v8's code sorted
-# the frames' file names as text, where 100 stands before 99, and paired both by position. We let a
-# head turn slowly from one side to the other, in a video as long as that database's average.
+# The poses of a YouTube Faces video are a table, with a row for each frame, in the order of the
+# frame numbers. v8's code sorted the file names of the frames as text, where 100 stands before 99.
+# Then it gave the first row to the first file, and so on. We let a head turn slowly from one side
+# to the other, in a video as long as that database's average.
 
 # %%
 frames = np.arange(1, 182)
@@ -301,9 +311,9 @@ plots.wrong_by_first_frame(first, shares)
 # %% [markdown]
 # ## Suspect: targets by folder position
 #
-# For the validation, v8's code matched people with folders by their position in a listing. Sorted
-# as text, or with one folder missing, that is somebody else. We take the most favourable case, a
-# prediction without any error, and judge it by such targets.
+# For the validation, v8's code matched people with folders by their position in a list. If the list
+# is sorted as text, or if one folder is missing, a person gets the folder of somebody else. We take
+# the most favourable case, a prediction without any error, and judge it by such targets.
 
 # %%
 names, fronts = faces.names, diagnosis.fronts_of(faces)
@@ -387,9 +397,9 @@ verdicts.append(Verdict("every JPEG decoded in each epoch", slower > 1, number, 
 plots.seconds({"JPEG, one by one": times.files, "memory": times.memory, "step of v8": step})
 
 # %% [markdown]
-# **Figure 5.14.** Decoding again and again is waste, and has nothing to do with the blobs. How much
-# it slows down depends on the training beside it: the last bar is what training on one image took
-# in chapter 03.
+# **Figure 5.14.** The time for one image: decoded from a file, read from memory, and trained on in
+# chapter 03. Decoding in each epoch is waste, and has nothing to do with the blobs. How much it
+# slows a training depends on the last bar.
 
 # %% [markdown]
 # ## Verdicts
@@ -400,13 +410,14 @@ speculo.chapter.table(diagnosis.verdict_table(verdicts))
 # %% [markdown]
 # ## What we learned
 #
-# With the default parameters, two causes are enough to make such blobs. The ReLU before the sigmoid
+# With the default parameters, two faults explain much of these blobs. The ReLU before the sigmoid
 # takes away all that is dark, and the gradient with it. Feeding 0..255 drives the rest to white or
-# to 0.5. Wrong targets made it worse: with some of them even a perfect model scores no better than
-# one mean face for all, so the validation loss could not tell the two apart. How many of v8's own
-# targets were wrong, nobody can tell without its files. The length of the fingerprint and the
-# reading of files only cost memory and time. And one thing let all of this pass: a loss with no
-# baseline beside it. For other faces, the table of verdicts says what holds.
+# to 0.5. Wrong targets can only have made it worse; no training here tests by how much. Judged by
+# some of them, even a perfect model scores no better than one mean face for all, so the validation
+# loss could not tell the two apart. How many of v8's own targets were wrong, nobody can tell
+# without its files. The length of the fingerprint and the reading of files only cost memory and
+# time. And one thing let all of this pass: a loss with no baseline beside it. For other faces, the
+# table of verdicts says what holds.
 #
 # ## Exercises
 #

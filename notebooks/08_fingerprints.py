@@ -9,8 +9,8 @@
 # %% [markdown]
 # # 08 Fingerprints
 #
-# In this notebook we ask how well fingerprints tell people apart: those of v8, those of a small
-# network that learned nothing else, and raw pixels.
+# In this notebook we ask how well people can be told apart by the fingerprints of v8, by those of a
+# small network that was trained for nothing else, and by raw pixels.
 #
 # v8 was built for its *fingerprint*, the numbers in its middle. Two photos of one person should get
 # fingerprints that lie close together, in whatever pose, and photos of two people should not. Then
@@ -55,9 +55,9 @@ print(f"{faces.name}: {len(photos)} photos of {len(np.unique(person))} people")
 print(f"Drawn people: {len(drawn)} photos of {len(drawn.names)}, turned by up to 90 degrees")
 
 # %% [markdown]
-# The judged people are drawn people, who do not exist, and real ones. Of ORL these are the last
-# twenty, as the small network has learned from the first twenty. Of any other dataset it is
-# everybody, or the first two hundred, with three thousand photos at most.
+# The judged people are drawn people, who do not exist, and real ones. From ORL we take the last
+# twenty, because the small network has learned from the first twenty. From any other dataset we
+# take everybody, or the first two hundred people, with three thousand photos at most.
 #
 # ## Five kinds of fingerprints
 #
@@ -73,8 +73,10 @@ print(f"Drawn people: {len(drawn)} photos of {len(drawn.names)}, turned by up to
 # - **PCA**: where a photo lies along 64 main directions, in which photos of people who are not
 #   judged differ most (*principal component analysis*). This is how faces were told apart in 1991.
 #
-# *Alike* means one thing for all five: the cosine of the angle between two fingerprints. The
-# *distance* is 1 minus the cosine. It is 0 for the same direction, and 1 for a right angle.
+# *Alike* means one thing for all five: the cosine of the angle between two fingerprints $a$ and
+# $b$. The *distance* is 1 minus the cosine. It is 0 for the same direction, and 1 for a right angle:
+#
+# $$d(a, b) = 1 - \frac{a \cdot b}{\| a \| \, \| b \|}.$$
 
 # %%
 few = np.arange(len(drawn)) % heads.PHOTOS < 4  # the photos of a person stand together
@@ -98,10 +100,11 @@ alike, alike_some, alike_every = (
 
 # %%
 names = [faces.names[number] for number in np.unique(person)]
-seen = {kind: each.trained_on(faces.name) for kind, each in trained.items()}
+learned = trained | {"shipped": runs.recorded(fingerprints.SHIPPED)}
+seen = {kind: each.trained_on(faces.name) for kind, each in learned.items()}
 rows = {kind: [v.shape[1], len({*names} & {*seen.get(kind, ())})] for kind, v in real.items()}
 columns = ["numbers", f"seen, of {len(names)} of {faces.name}"]
-known = {name for each in trained.values() for name in each.trained_on(drawn.name)}
+known = {name for each in learned.values() for name in each.trained_on(drawn.name)}
 for kind, each in trained.items():
     print(f"{kind}: the run {each.name}")
 if not own.epochs:
@@ -110,9 +113,9 @@ print(f"Drawn people who were in one of these trainings: {len(known & {*drawn.na
 speculo.chapter.table(pd.DataFrame.from_dict(rows, orient="index", columns=columns))
 
 # %% [markdown]
-# *Seen* says how many of the judged people were in the training of each. People who were in it are
-# easier to recognise, and the tables below do not correct for this: the numbers of a model that has
-# seen them are too good.
+# *Seen* says how many of the judged people were in the training of each. Pixels are not trained,
+# and PCA takes people who are not judged. People who were in it are easier to recognise, and the
+# tables below do not correct for this: a model that has seen them looks better than it is.
 #
 # ## Two hills
 #
@@ -160,11 +163,12 @@ plots.det(curves, lowest=2 / (count * (count - 1)))
 #
 # ## Turned heads
 #
-# A fingerprint that says how a head is turned finds heads that are turned the same way. Of drawn
-# people we know the pose, so we can ask. A *gallery* holds one photo of each person, all turned
-# alike. The photo searched for is the *probe*. **Rank-1** is the share of probes whose nearest
-# photo in the gallery shows the right person, **rank-5** that of those who are among the five
-# nearest.
+# A fingerprint that says how a head is turned finds heads that are turned the same way. We know the
+# pose of drawn people, so we can ask. A *gallery* holds one photo of each of its people, all turned
+# alike. All galleries hold equally many people: as many as there are where fewest are turned so.
+# The photo searched for is the *probe*. **Rank-1** is the share of probes whose nearest photo in
+# the gallery shows the right person. **Rank-5** is the share of probes for which the right person
+# is among the five nearest photos.
 
 # %%
 yaw = drawn.pose[:, 0]
@@ -221,12 +225,12 @@ plots.fingerprint_map(places, photos[some], np.array(labels)[some])
 # - **TMR at FMR 1%** (true match rate, 1 minus FNMR): the share of genuine pairs that are
 #   recognised, with a threshold that takes one impostor pair of a hundred for one person.
 # - **FNIR at FPIR 1%** (false negative and false positive identification rate): half of the people
-#   are in the gallery, the others are not. The threshold is such that of the searches for people
-#   who are not there one in a hundred returns somebody. *FNIR* is the share of searches for people
-#   who are there that do not find them.
+#   are in the gallery, the others are not. We choose the threshold so that one in a hundred
+#   searches for a person who is not in the gallery still returns somebody. *FNIR* is the share of
+#   searches for people who are in the gallery that do not find them.
 #
-# For EER and FNIR less is better, for the others more. FNIR is the hardest of them: with strangers
-# about, a threshold that keeps them out keeps many of the others out too.
+# For EER and FNIR less is better, for the others more. FNIR is the hardest of them: a threshold
+# that rejects strangers also rejects many people who are in the gallery.
 
 # %%
 print(f"{faces.name}, {len(photos)} photos of {count} people:")
@@ -286,10 +290,10 @@ speculo.chapter.table(errors.loc[[ridge, "Speculo-v8-mended-4th", shipped]], "{:
 # ## Which distance means the same person?
 #
 # A distance alone says nothing to a reader. We turn it into a chance: two photos lie so far apart;
-# how likely do they show one person? Logistic regression fits the curve to the two hills. It takes
-# both answers for equally likely before one looks. **In a crowd they are not**: of all pairs of
-# people in a town nearly all are two people, and a chance of 90% from here is nearly always wrong
-# there.
+# how likely do they show one person? Logistic regression fits the curve to the two hills. It
+# assumes that both answers are equally likely before the distance is known. **In a crowd they are
+# not**: two photos from a whole town nearly always show two people. So most pairs that get a chance
+# of 90% here would be two people there.
 #
 # We fit it on one half of the drawn people, and check it on the other half and on the real people.
 # For comparison, a second curve is fitted on the real people themselves, if they are enough for it.
@@ -355,10 +359,10 @@ speculo.chapter.table(pd.DataFrame(rows).T)
 # mean that a threshold is too loose for these photos, and the reverse that it is too strict.
 #
 # The median distance of all photos, beside 550, tells whether latents have the size that they had
-# in 2020; if not, 550 means something else. The three shares show why the counting matters. The
-# first is *right* among the photos that were taken for somebody, the second *right* among all, and
-# the third counts the rightly *new* as right too. Whoever leaves the unknown out can choose a
-# strict threshold, refuse to answer, and be right.
+# in 2020; if not, 550 means something else. The three shares show why the counting matters.
+# *Unknown left out* is *right* among the photos that were taken for somebody. *Unknown as errors*
+# is *right* among all photos. *First photos excused* counts the rightly *new* as right too. Whoever
+# leaves the unknown out can choose a strict threshold, refuse to answer, and be right.
 #
 # ## For whom does it work?
 #
@@ -389,12 +393,13 @@ print("Groups that differ by more than chance, the two outermost of each trait:"
 print("\n".join(mistakes.groups_apart(groups)) or "none")
 
 # %% [markdown]
-# Two people of one group are more alike than two people of a crowd, so one expects the FMR of a
-# group above that of everybody (the count is above): a test on mixed pairs is too kind. **Of real
-# groups the figure says nothing.** How the drawn people differ was our choice, in a few lines of
-# code, and the network has learned from drawn people of the same kind. What carries over is the
-# method: one threshold, both rates, each group, with intervals. In just this way tests of systems
-# in use have found large differences between groups of real people.
+# Two people of one group look more alike than any two people. So we expect the FMR of a group to be
+# higher than that of everybody; the number of such groups is printed above the figure. A test on
+# mixed pairs makes the FMR look too small. **Of real groups the figure says nothing.** How the
+# drawn people differ was our choice, in a few lines of code, and the network has learned from drawn
+# people of the same kind. What carries over is the method: one threshold, both rates, each group,
+# with intervals. In just this way tests of systems in use have found large differences between
+# groups of real people.
 #
 # ## What it is for, and what not
 #
@@ -412,12 +417,15 @@ print("\n".join(mistakes.groups_apart(groups)) or "none")
 #
 # ## What we learned
 #
-# A fingerprint is judged by its errors on pairs and searches, of people whom it has not learned
-# from (whom v8 and its mended form had seen, an advantage to them, is counted above), with
-# intervals over people and the pixels beside it. To draw fronts and to tell people apart are two
-# aims. v8 learned the first. The small network learned the second, and the tables compare the two:
-# with the default parameters it has the lowest EER on people whom it has never seen. And before you
-# believe a share of right answers, ask which photos were left out of the count.
+# A fingerprint is judged by its errors on pairs and in searches. The people must be new to it. v8
+# and the mended v8 had seen some of the judged people, which helps them; the column *seen* counts
+# these. Each error needs an interval over people, and the error of raw pixels beside it. To draw
+# fronts and to tell people apart are two aims. v8 was trained for the first, and the fingerprint
+# model for the second. With the default parameters the fingerprint model has the lowest EER in both
+# tables, on people whom it has never seen. On the real people v8 has a higher EER than raw pixels,
+# though it had seen most of them. And where strangers are searched for too, even the fingerprint
+# model misses most of the drawn people who are in the gallery: see FNIR. And before you believe a
+# share of right answers, ask which photos were left out of the count.
 #
 # ## Exercises
 #

@@ -68,7 +68,8 @@ head.figure()
 # **Figure 9.1.** Above, the head as the models see it, what each draws, and the front that is to be
 # drawn. Below, the error at every yaw, all else unchanged; the line marks the yaw of the faces
 # above. The curve of the *input itself* says how far a face moves away from its own front by
-# turning. A model that understands pose has a flat curve far below it. Turn to another person: no
+# turning. A model that understands pose has a curve that is flat and low. A flat curve alone says
+# nothing: that of v8 is flat, as it draws nearly the same for everybody. Turn to another person: no
 # model is the best for every head.
 
 # %% [markdown]
@@ -103,8 +104,9 @@ epochs
 epochs.figure()
 
 # %% [markdown]
-# **Figure 9.3.** The losses of the run, with a line at the epoch of the slider. Above, what it drew
-# after that epoch; where its own faces are loaded here, with their photos and fronts.
+# **Figure 9.3.** The losses of the run, with a line at the epoch of the slider. Above, what the run
+# drew after that epoch. The photos and fronts of these faces are shown too, if they are loaded in
+# this chapter.
 
 # %% [markdown]
 # ## Between two people
@@ -169,8 +171,8 @@ side_by_side.figure()
 
 # %% [markdown]
 # **Figure 9.6.** The same faces, drawn by each run, with its mean squared error on them; below, the
-# test losses of the trainings. A loss is on the run's own test people: compare curves of the same
-# dataset only.
+# test losses of the trainings. A loss is on the run's own test people: compare only curves of runs
+# that hold out the same people.
 
 # %% [markdown]
 # ## What we learned

@@ -13,9 +13,9 @@
 # thousand times YouTube Faces would cost, and try a cluster, two devices and an index, all in small
 # versions on this machine.
 #
-# The book learns from a few hundred photos, so that it runs on a laptop. v8 learned from hundreds of
-# thousands. Whoever wants that many changes an environment variable or a parameter of these
-# chapters, and not their code.
+# The book learns from a few hundred photos, so that it runs on a laptop. v8 learned from hundreds
+# of thousands. For as many photos as that, you change an environment variable or a parameter of
+# these chapters, and not their code.
 #
 # The training is the one of chapter 03: run that first.
 
@@ -157,8 +157,9 @@ plots.stalls(lines)
 # %% [markdown]
 # **Figure 10.1.** Left, how fast the whole line is by the number of workers. Where the curve turns
 # flat, more workers no longer help. Right, what each stage does with its time, with few workers,
-# with some, and with many. Look for the stage that works nearly all the time: it is the one that
-# the others wait for, or by which they are held up. Only if more workers can share it do they help.
+# with some, and with many. Look for the stage that works nearly all the time. The stages after it
+# wait for it, and the stages before it are held up by it. More workers help only if they can share
+# the work of this stage.
 #
 # ## The same calls on a cluster
 #
@@ -207,8 +208,8 @@ if scale.have("jax", "jax"):
 # *Recall* is the share of the true neighbours that it finds.
 #
 # We take the fingerprints of drawn people and make up many more: each is the fingerprint of one
-# photo, moved by the difference between two photos of another person. Then we ask for the ten
-# nearest of a hundred others.
+# photo, moved by the difference between two photos of another person. Then we make a hundred more
+# in the same way, and ask for the ten nearest neighbours of each.
 
 # %%
 recall = None
@@ -241,11 +242,11 @@ if scale.have("usearch", '-e ".[index]"'):
 #
 # ## What we learned
 #
-# Costs grow in proportion to the photos, and one stage has most of them: the line below the table
-# names it. More workers help with what falls into pieces, up to the stage that all others wait for.
-# The simulation says where that is before anybody pays for workers. An environment variable takes
-# the pieces to a cluster, another backend takes a training to several devices, and two functions
-# take the fingerprints to a disk.
+# If costs grow in proportion to the photos, as we assumed, one stage has most of them: the line
+# below the table names it. More workers help with what falls into pieces, up to the stage that all
+# others wait for. The simulation says where that is before anybody pays for workers. An environment
+# variable takes the pieces to a cluster, another backend takes a training to several devices, and
+# two functions take the fingerprints to a disk.
 #
 # ## Exercises
 #
@@ -257,21 +258,25 @@ if scale.have("usearch", '-e ".[index]"'):
 #
 # ## What to take to your own autoencoder
 #
-# The book ends here. These are the questions that would have found the faults of v8 in a day. They
-# fit any network that draws.
+# The book ends here; solutions follow. These are the questions that find the faults of v8.
+# They fit any network that draws.
 #
 # - **What is the baseline?** Put the error of one constant picture, of the mean picture and of a
 #   linear map beside every loss. Chapter 04 does it in one table.
 # - **Can the output reach the target?** Compare the range of the two before any training. Chapter
 #   02 found that half of the grey scale was out of v8's reach.
+# - **Do the running averages of batch normalisation keep up?** Draw the same photos with the
+#   averages of the batch, and with the running ones, and compare. They make the longest bar of
+#   figure 7.1.
 # - **Is the input scaled alike in training and in use?** Chapter 05 forgets one division by 255, and
 #   all drawings become the same.
 # - **Who is in the split?** No person may be on both sides. Chapter 01 checks it, and looks for the
 #   same photo under two names.
 # - **What does the metric reward?** In chapter 06 a blurred picture beats a sharp one of the right
 #   person.
-# - **What does each change do by itself?** Several seeds, one change at a time, and no claim within
-#   the spread over seeds: chapters 05 to 07.
+# - **What does each change do by itself?** Use several seeds, and change one thing at a time. A
+#   difference counts only if it is more than twice the spread over seeds. Chapters 05 to 07 do
+#   this.
 #
 # What the models of this book can do: the mended v8 draws faces that differ from person to person,
 # and the fingerprint model finds people whom it has never seen more often than raw pixels do. What

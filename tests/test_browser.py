@@ -26,7 +26,7 @@ import jupytext
 import nbformat
 import numpy as np
 import pytest
-from accessibility import faults
+from accessibility import faults, faults_of
 from conftest import CHROMIUM, ROOT, SCREENSHOTS, free_port
 from PIL import Image
 
@@ -330,6 +330,30 @@ def test_turning_the_head_changes_the_picture_and_the_stated_error(explorer):
     assert np.abs(picture(turned, "true front") - front).max() == 0
     until(lambda: not turned.locator(".speculo-stale").count(), "the curve of this head")
     explorer.keep("turned")
+
+
+def test_the_explorers_can_be_read_by_everybody(explorer):
+    assert faults_of(explorer.page, ".jp-OutputArea .speculo") == []
+
+
+def test_every_control_is_reached_by_the_tab_key(explorer):
+    """From the first one on, to the last one of each explorer, in the order that they stand in."""
+    wanted = """part => {
+        const all = "button, select, input, .noUi-handle, .widget-readout[contenteditable=true]";
+        const stop = each => each.checkVisibility() && !each.disabled;
+        window.wanted = [...part.querySelectorAll(all)].filter(stop);
+        window.wanted[0].focus();
+        return window.wanted.length;
+    }"""
+    for number in range(6):
+        part = explorer.page.locator(".jp-OutputArea .speculo").nth(number)
+        part.scroll_into_view_if_needed()
+        count = part.evaluate(wanted)
+        reached = []
+        for _ in range(count):
+            reached.append(explorer.page.evaluate("wanted.indexOf(document.activeElement)"))
+            explorer.page.keyboard.press("Tab")
+        assert reached == list(range(count)), number
 
 
 def test_a_film_of_a_turning_head(explorer):

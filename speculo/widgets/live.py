@@ -9,6 +9,7 @@ import ipywidgets
 from matplotlib.figure import Figure
 
 from speculo import plots
+from speculo.widgets.named import Names
 from speculo.widgets.shown import STYLE, flow, text
 
 _BUSY = threading.RLock()  # JupyterLab sends the events of widgets to a thread of their own
@@ -116,7 +117,7 @@ class Explorer(ipywidgets.VBox):
         self._said = ""
         self._latest = Latest(self._draw)
         above, *below = (flow(*row.values()) for row in (controls, *rows))
-        super().__init__([ipywidgets.HTML(STYLE), above, self.problem, *below])
+        super().__init__([ipywidgets.HTML(STYLE), above, self.problem, *below, Names()])
         self.add_class("speculo")
         self._asked = [each for each in controls.values() if hasattr(each, "value")]
         for control in self._asked:

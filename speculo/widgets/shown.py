@@ -23,7 +23,7 @@ STYLE = (
 .speculo { max-width: 1000px; overflow: visible; font-family: var(--jp-ui-font-family, sans-serif); }
 .speculo .widget-image { width: 100%; height: auto; object-fit: contain; image-rendering: pixelated;
   background: var(--jp-layout-color2, #eee); border-radius: 2px; }
-.speculo .speculo-face { width: 112px; margin: 4px 6px 0 0; }
+.speculo .speculo-face { width: 112px; margin: 4px 6px 0 0; overflow: visible; }
 .speculo .speculo-photo { width: 190px; } .speculo .speculo-photo .widget-image { image-rendering: auto; }
 .speculo .speculo-strip { width: 100%; margin: 0; }
 .speculo .speculo-stale { opacity: 0.45; }

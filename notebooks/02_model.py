@@ -121,6 +121,8 @@ figure
 
 # %% [markdown]
 # ## Where the parameters and the arithmetic are
+#
+# Which layers are large, and which of them cost time?
 
 # %%
 multiplications = model.multiplications(network)

@@ -49,6 +49,8 @@ print(f"{same:.0%} of the test pairs have the front itself as their input")
 # there.
 #
 # ## Predictions
+#
+# What does v8 draw of people whom it has never seen?
 
 # %%
 figure = plots.drawings(split.test, {"prediction": outputs}, 20, title=trained.best_title)

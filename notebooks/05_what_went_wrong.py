@@ -403,6 +403,8 @@ plots.seconds({"JPEG, one by one": times.files, "memory": times.memory, "step of
 
 # %% [markdown]
 # ## Verdicts
+#
+# What did each suspect have to do with the blobs?
 
 # %%
 speculo.chapter.table(diagnosis.verdict_table(verdicts))

@@ -198,6 +198,8 @@ plots.captioned(
 
 # %% [markdown]
 # ## Verdicts
+#
+# Which of the three notes hold?
 
 # %%
 speculo.chapter.table(diagnosis.verdict_table(verdicts))

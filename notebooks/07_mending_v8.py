@@ -61,6 +61,8 @@ print(f"People to train on: {len(split.train.people)}. Held out: {', '.join(spli
 # times on the way. So the errors in that table are a little too small.
 #
 # ## The changes
+#
+# What do we change, and why?
 
 # %%
 speculo.chapter.table(ablation.changes(), precision=2).hide(axis="index")
@@ -237,6 +239,8 @@ speculo.chapter.table(of_seeds, {"MSE": "{:.4f}", "± over seeds": "{:.4f}"}, na
 
 # %% [markdown]
 # ## Faces
+#
+# Do the drawings look like the people?
 
 # %%
 figure = plots.drawings(split.test, drawn, 8, title=trained.best_title)

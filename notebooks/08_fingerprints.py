@@ -189,6 +189,8 @@ figure
 # the corners, where one photo looks to the left and the other to the right.
 #
 # ## The worst mistakes
+#
+# Who is taken for whom?
 
 # %%
 impostors, genuine = mistakes.worst(alike["shipped"], person, 6)

@@ -80,7 +80,7 @@ print(f"fingerprint {fingerprint.shape[1:]} -> {x.shape[1:]}")
 #
 # $$y = \sigma(\max(x, 0)), \qquad \sigma(t) = \frac{1}{1 + e^{-t}}.$$
 #
-# Remember that ReLU, the $\max$.
+# Remember that ReLU: it is the maximum in this formula.
 
 # %%
 for filters in reversed(V8.filters):

@@ -67,21 +67,25 @@ def test_menus_lead_to_the_other_chapters():
         assert [re.sub(r"\.html$", "", link["href"]) for link in last.find_all("a")] == expected
 
 
-@pytest.mark.parametrize(
-    ("markdown", "formulas"),
-    [
-        ("So $x^2$ and $y$.", ["inline", "inline"]),
-        ("It is\n\n$$\n\\frac{1}{n} \\sum_i x_i\n$$\n\nthen.", ["block"]),
-        ("`$HOME` and ``a $b$ c`` cost $5 and $6", []),
-        ("```\n$x$\n```", []),
-        ("It costs 5 $ or 6 $.", []),
-    ],
-)
-def test_formulas_are_typeset_and_code_is_left_alone(markdown, formulas):
-    page = BeautifulSoup(pages.typeset(markdown), "html.parser")
-    assert [math["display"] for math in page.find_all("math")] == formulas
-    if not formulas:
-        assert pages.typeset(markdown) == markdown
+def test_formulas_are_typeset_and_dollars_in_code_are_none():
+    text = """
+With $x_1^2$ and `$HOME` it costs $5 and $6, or 7 $.
+
+$$
+\\frac{1}{n} \\sum_i (\\hat y_i - y_i)^2
+$$
+
+```
+$y$
+```
+"""
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell(text)])
+    page = BeautifulSoup(pages.page(notebook, CHAPTERS, 1, Path(".")), "html.parser")
+    inline, block = page.find_all("math")
+    assert inline["display"] == "inline" and inline.find("msubsup").text == "x12"
+    assert block["display"] == "block" and block.find("mfrac").text == "1n"
+    assert "`" not in page.main.text and "$HOME" in page.main.text and "$y$" in page.main.text
+    assert "it costs $5 and $6, or 7 $." in page.main.text
 
 
 def test_a_chapter_is_cut_into_its_sections_for_the_search():

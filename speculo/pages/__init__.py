@@ -69,6 +69,7 @@ def page(
         "look": LOOK,
     }
     made, _ = exporter.from_notebook_node(_as_page(notebook), resources)
+    made = HIDDEN.sub(lambda found: bytes.fromhex(found[1]).decode(), made)
     return made.replace("<!-- contents -->", _contents(made), 1)
 
 
@@ -118,7 +119,7 @@ def _as_page(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
     for cell, following in zip(notebook.cells, below, strict=True):
         cell.metadata["folded"] = "speculo.chapter.begin()" in cell.source
         if cell.cell_type == "markdown":
-            cell.source = typeset(LINK.sub(r"](\1.html", cell.source))
+            cell.source = _hide_formulas(LINK.sub(r"](\1.html", cell.source))
         caption = "A picture that the cell above has drawn"
         if following is not None and following.source.startswith("**Figure"):
             caption = " ".join(
@@ -133,24 +134,26 @@ def _as_page(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
     return notebook
 
 
-def typeset(markdown: str) -> str:
-    """Put MathML, which browsers draw by themselves, in the place of formulas in LaTeX.
+def _hide_formulas(markdown: str) -> str:
+    """Write formulas, between ``$$`` or within a line between ``$``, as what `HIDDEN` finds again.
 
-    Parameters
-    ----------
-    markdown : str
-        With formulas between ``$$``, or between ``$`` within a line. Dollars in code are none.
+    They become MathML, which browsers draw by themselves. Markdown would take its tags apart.
     """
 
-    def formula(found: re.Match) -> str:
+    def hidden(found: re.Match) -> str:
         if found["code"]:
             return found[0]
         if found["block"]:
-            return convert(found["block"].strip(), display="block")
-        return convert(found["inline"])
+            made = convert(found["block"].strip(), display="block")
+        else:
+            made = convert(found["inline"])
+        return f"\ue000{made.encode().hex()}\ue001"
 
-    return FORMULA.sub(formula, markdown)
+    return FORMULA.sub(hidden, markdown)
 
+
+HIDDEN = re.compile("\ue000([0-9a-f]+)\ue001")
+"""A formula on its way through Markdown."""
 
 FORMULA = re.compile(
     r"(?P<code>(?P<ticks>`+).*?(?P=ticks))|\$\$(?P<block>.+?)\$\$|\$(?P<inline>[^$\s](?:[^$\n]*[^$\s])?)\$",

@@ -37,8 +37,9 @@
 # 1024 pixels, into 4096 numbers, the **fingerprint**. A good fingerprint tells who somebody is and
 # not how the head was turned, so that two faces can be compared by it.
 #
-# The model was published in 2020 as a model card, in the folder `models/fingerprinter` of
-# [isala404/speculo](https://github.com/isala404/speculo), without the data and without a log of its
+# The model was published in 2020 as a *model card*, a page that describes a model; this book calls
+# it *the card*. It lies in the folder `models/fingerprinter` of
+# [isala404/speculo](https://github.com/isala404/speculo), without the data and without a log of the
 # training. Its neighbour v7 is the same network, trained with another loss. This book makes v8 run
 # again and judges it.
 
@@ -153,11 +154,12 @@ display(Markdown(book.contents().replace("](notebooks/", "](")))
 #
 # ## Exercises
 #
-# **0.1.** Which picture should be drawn for everybody? Take three: one grey, the mean of all
-# fronts, and the front of somebody else. Put them in the order of their mean squared error before
-# you compute it. Then do, over all pairs of two people for the third. Is the best of them anybody's
-# face? `pairs.fronts(faces)` has the positions of the fronts in `faces.images`, `pairs.as_input`
-# turns bytes into numbers from 0 to 1, and `evaluation.mse` compares them.
+# **0.1.** Which picture, drawn for everybody, is nearest to the fronts? Take three: one grey, the
+# mean of all fronts, and the front of somebody else. Put them in the order of their mean squared
+# error before you compute it. Then compute it; for the third picture, take the mean over all pairs
+# of two people. Is the best of them anybody's face? `pairs.fronts(faces)` has the positions of the
+# fronts in `faces.images`, `pairs.as_input` turns bytes into numbers from 0 to 1, and
+# `evaluation.mse` compares them.
 #
 # Solutions: [11 Solutions](11_solutions.ipynb).
 #

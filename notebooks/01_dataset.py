@@ -122,8 +122,8 @@ plots.fronts(faces, front)
 
 # %% [markdown]
 # **Figure 1.4.** Photos of some people, a row for each. The framed photo is the one chosen as the
-# front. Do you agree? A choice by symmetry can be argued about: a symmetric face can be tilted up
-# or down, and a shadow on one cheek costs a frontal photo its place.
+# front. Do you agree? A choice by symmetry can be wrong. A symmetric face can be tilted up or down.
+# A frontal photo with a shadow on one cheek is not symmetric, so it is not chosen.
 
 # %% [markdown]
 # ## Pairs, and a split by people
@@ -274,8 +274,8 @@ plots.face_columns(rows, ["low", *[""] * 5, "high"])
 # ## How hard is it?
 #
 # The heads make a benchmark that others can adopt: 2,000 fixed people, 400 of them held out by a
-# fixed split, and errors by how far a head is turned. `speculo/benchmark.py` has the rules, and
-# this command prints the table, some ten minutes after it was asked:
+# fixed split, and errors by how far a head is turned. `speculo/benchmark.py` has the rules. This
+# command computes the table in some ten minutes:
 #
 # ```sh
 # .venv/bin/python -m speculo.benchmark
@@ -283,10 +283,12 @@ plots.face_columns(rows, ["low", *[""] * 5, "high"])
 #
 # Here it is as it comes with the book, for predictors without a network. *Ridge regression* makes
 # every output pixel a weighted sum of all input pixels. *Kernel* ridge regression makes it a
-# weighted sum over the train photos, in which similar photos count more. Chapter 04 explains the
-# other names. The first table has the MSE, the mean squared error of a pixel with black 0 and white
-# 1, by `|yaw|` in degrees. The second has rank-1, the share of photos whose drawing is nearer to
-# the front of the right person than to those of all the others.
+# weighted sum over the train photos, in which similar photos count more. *Mean frontal face*
+# answers everybody with the mean of the train people's fronts. *Input itself* returns the photo
+# unchanged. *Mirrored too* also learns from the mirror image of every pair. The first table has the
+# MSE, the mean squared error of a pixel with black 0 and white 1, by `|yaw|` in degrees. The second
+# has rank-1, the share of photos whose drawing is nearer to the front of the right person than to
+# those of all the others.
 
 # %%
 measured = pd.read_csv(benchmark.RESULTS)
@@ -299,8 +301,8 @@ speculo.chapter.table(benchmark.wide(measured, "rank-1"), "{:.1%}")
 # %% [markdown]
 # Compare the *input itself* with the mean face. On *medium*, where light and background change, the
 # unchanged photo has the larger error at every angle. On *yaw*, it has the larger error beyond 30
-# degrees. Kernel ridge regression has the smallest error in these tables. On *medium*, the models
-# of chapter 07 have a smaller one.
+# degrees. Kernel ridge regression has the smallest error in every column of the first table. On
+# *medium*, the models of chapter 07 have a smaller one.
 
 # %% [markdown]
 # ## What we learned
@@ -314,8 +316,9 @@ speculo.chapter.table(benchmark.wide(measured, "rank-1"), "{:.1%}")
 #
 # **1.1.** Split the photos, and not the people: a fifth of all photos, chosen at random, is the
 # test. A copier looks for the nearest train photo, and answers with the front of its person.
-# Predict its error in this split, and in that of the chapter, beside that of the mean front. Which
-# of the two would you believe? `pairs.Pairs(faces, input, front[input])` makes pairs of any photos.
+# Predict the error of the copier in this split and in the split of the chapter, and compare each
+# with the error of the mean front. Which of the two splits would you believe? `pairs.Pairs(faces,
+# input, front[input])` makes pairs of any photos.
 #
 # **1.2.** The front is one photo of several. `pairs.several_fronts(faces, 2)` has the two most
 # frontal ones for each photo. Somebody knows every held-out person perfectly, but draws the second

@@ -122,7 +122,8 @@ figure
 # %% [markdown]
 # ## Where the parameters and the arithmetic are
 #
-# Which layers are large, and which of them cost time?
+# Which layers are large, and which of them cost time? We count the work in GFLOP: a billion
+# multiplications and additions.
 
 # %%
 multiplications = model.multiplications(network)
@@ -176,10 +177,10 @@ print(f"{latents.shape[1]} numbers in a fingerprint, {len(latents)} faces, rank 
 plots.singular_values(values[:128], rank=rank)
 
 # %% [markdown]
-# **Figure 2.4.** The first 128 singular values. After the marked rank they drop to rounding error. All
-# 4096 numbers are computed from the 64 in front of them, so the rank is 64 at most. It is lower where
-# one of the 64 is zero for every face, as their ReLU allows, or where there are fewer faces than
-# that.
+# **Figure 2.4.** The first 128 singular values. After the marked rank they drop to rounding error.
+# All 4096 numbers are computed from the 64 in front of them, so the rank is 64 at most. It is lower
+# if one of the 64 is zero for every face, which their ReLU can cause, or if there are fewer than 64
+# faces.
 
 # %% [markdown]
 # ## What we learned

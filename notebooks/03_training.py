@@ -12,8 +12,9 @@
 # In this notebook we train the network of the card on photographs of real people.
 #
 # A run is a folder in `runs/`. It holds the parameters, the log, the weights and a picture of some
-# held-out faces after each epoch. More epochs continue a finished run. Stop the training whenever
-# you like, even by pulling the plug: run the cell again, and it goes on after the last full epoch.
+# held-out faces after each epoch. More epochs continue a finished run. You can stop the training at
+# any time, even by switching the machine off. Run the cell again, and the training goes on after
+# the last full epoch.
 
 # %% tags=["parameters"]
 dataset = "orl"  # the faces, by name; chapter 01 lists the names
@@ -42,9 +43,11 @@ print(device.report())
 # ## The pairs
 #
 # The network, the loss and the optimizer are those of the card. The data are not: v8 learned from
-# more than 600,000 pairs. The card names no batch size, and its code took 64 pairs for each step. We
-# have fewer pairs, so we take smaller batches. An epoch then has enough steps to move the weights,
-# and with them the running averages of batch normalisation.
+# more than 600,000 pairs. The card names no batch size, and its code took 64 pairs for each step.
+# We have fewer pairs, so we take smaller batches. An epoch then has enough steps to move the
+# weights, and the *running averages* of batch normalisation. In training, batch normalisation
+# scales by the mean and the variance of the batch. Afterwards it scales by averages of these,
+# gathered step by step. The nearer its *momentum* is to 1, the more slowly they follow.
 
 # %%
 faces = speculo.load(dataset, people=people, crop=crop)
@@ -114,10 +117,10 @@ plots.snapshots(split.test, [drawn[epoch] for epoch in some], some)
 
 # %% [markdown]
 # **Figure 3.2.** First row, the photos; last row, the fronts to be drawn; between them the
-# predictions after some of the epochs. Rows can be empty or a white pattern: batch normalisation
-# draws with averages that lag behind the weights. Look at the later rows: do they differ from
-# person to person? With the default parameters they show a patch, bright where faces are bright,
-# that differs little. Chapter 04 measures how little.
+# predictions after some of the epochs. Rows can be plain grey or a white pattern: batch
+# normalisation draws with averages that lag behind the weights. Look at the later rows: do they
+# differ from person to person? With the default parameters they show a patch, bright where faces
+# are bright, that differs little. Chapter 04 measures how little.
 
 # %% [markdown]
 # ## What we learned

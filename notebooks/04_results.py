@@ -70,7 +70,8 @@ figure
 # same held-out people:
 #
 # - **constant grey**: one grey for everything;
-# - **mean frontal face**: the mean of the train people's fronts, whoever is asked for;
+# - **mean frontal face** (*mean face* or *mean front* for short): the mean of the train people's
+#   fronts, whoever is asked for;
 # - **input itself**: the photo, unchanged;
 # - **ridge regression**: every output pixel is a weighted sum of all input pixels, with weights
 #   that are kept small so that it does not learn the train people by heart. *Mirrored too* adds the
@@ -125,7 +126,8 @@ if trained.config.output_relu:
 # %% [markdown]
 # ## People
 #
-# The errors of the photos of one person go together, so we look at people.
+# Does v8 draw some people better than others? The errors of the photos of one person go together,
+# so we look at people.
 
 # %%
 errors = evaluation.by_person(evaluation.squared_error(outputs, split.test), split.test)
@@ -136,9 +138,9 @@ plots.extremes(
 # %% [markdown]
 # **Figure 4.3.** The people with the smallest error and those with the largest. Beside each name is
 # the mean error over all photos of that person. The upper row has some of the photos and, at its
-# end, the front to be drawn; the lower row has the predictions. Is it the drawings that differ, or
-# only the people? Where everybody gets the same bright patch, bright faces lie nearer to it than
-# dark ones: the correlation below says how regularly.
+# end, the front to be drawn; the lower row has the predictions. Do the drawings differ, or only the
+# people? Where everybody gets the same bright patch, bright faces lie nearer to it than dark ones:
+# the correlation below says how regularly.
 
 # %%
 brightness = {
@@ -152,6 +154,9 @@ print(f"Correlation of a person's error with the brightness of the front: {said}
 speculo.chapter.table(errors, {"MSE": "{:.4f}", "front's mean grey": "{:.2f}"})
 
 # %% [markdown]
+# With the default parameters the correlation is near -1: the darker a front, the larger the
+# error. It is the people that differ, and hardly the drawings.
+#
 # ## The card's notes
 #
 # The card ends with three notes.
@@ -159,7 +164,7 @@ speculo.chapter.table(errors, {"MSE": "{:.4f}", "front's mean grey": "{:.2f}"})
 # - *"binary cross entropy didn't gave improvement so I reverted back to mean squared error"*. That
 #   needs model v7 beside v8: chapter 06 trains both.
 # - *"lowered fingerprint size so it has less values to predict"*. The fingerprint is not predicted;
-#   the 1024 pixels are. Chapter 02 counted how many of its 4096 numbers are free.
+#   the 1024 pixels are. Chapter 02 showed that these 4096 numbers are made of 64.
 # - *"although this model has the lowest low I don't think this is the better than model v7 due to
 #   fact it produced less face looking outputs"*. The table of the baselines shows what a loss near
 #   0.03 is worth. For the looks, we measure how much the drawings differ from person to person.

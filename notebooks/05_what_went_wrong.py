@@ -41,7 +41,7 @@ import pandas as pd
 from scipy.spatial.distance import pdist
 
 from speculo import diagnosis, evaluation, model, pairs, plots, runs
-from speculo.diagnosis import NARROW, NO, WORSE, YES, Verdict
+from speculo.diagnosis import NARROW, NO, PICTURE, WORSE, YES, Verdict
 from speculo.model import V8
 from speculo.pairs import Pairs, Split
 from speculo.sources import heads
@@ -62,12 +62,12 @@ print(f"{len(split.train)} pairs to train on, {len(split.test)} to judge on, of 
 # The published curve ends near the two losses marked below. Is that good? We compute the errors of
 # predictors without a network on our faces. The *best constant grey* is one grey for all pixels of
 # all people, and the *mean front* is one picture for all people. *No pixel below 0.5* means that
-# every darker pixel is raised to 0.5, as v8's last ReLU would do: *every target, no pixel below
-# 0.5* is the best that v8 could ever draw: the floor of chapter 04, but over all people and not
-# only those held out. These four are made from the same targets that they are judged on, so nothing
-# of their kind can do better. The fifth bar, *the person's other photo*, is the error of a person's
-# other photos against the front. A network with a larger error than the mean front is worse than
-# one picture for everybody.
+# every darker pixel is raised to 0.5, as v8's last ReLU would do. So *every target, no pixel below
+# 0.5* is the best that v8 could ever draw. It is the floor of chapter 04, but over all people and
+# not only those held out. These four are made from the same targets that they are judged on, so
+# nothing of their kind can do better. The fifth bar, *the person's other photo*, is the error of a
+# person's other photos against the front. A network with a larger error than the mean front is
+# worse than one picture for everybody.
 
 # %%
 levels = diagnosis.levels(every)
@@ -131,7 +131,8 @@ plots.drawings(split.test, {name: each[0] for name, each in drawn.items()})
 # **Figure 5.3.** Held-out photos, what the networks draw of them (the narrow ones with the first
 # seed), and the targets. The two narrow networks differ only in the last ReLU. With the default
 # parameters, hair, eyes and background are dark without it, and the drawings begin to differ from
-# person to person.
+# person to person. The network at full width is the run of chapter 03 at its best epoch, after more
+# epochs with larger batches: it cannot be compared with the narrow ones.
 
 # %%
 errors, fewer = (
@@ -148,8 +149,8 @@ verdicts.append(
 
 # %% [markdown]
 # A difference between two kinds of training counts only if it is more than twice the *spread over
-# seeds*. This is the standard deviation of the error from seed to seed, of the kind for which it is
-# larger.
+# seeds*. For each of the two kinds we take the standard deviation of the error over its seeds. The
+# spread over seeds is the larger of the two.
 #
 # ## Suspect: inputs of 0..255
 #
@@ -177,7 +178,7 @@ alike = diagnosis.spread(bytes_fed)
 print(f"Fed 0..255: {extreme:.0%} of the pixels are 0.5 or white")
 print(f"Spread from face to face {alike:.4f}, in 0..1 {diagnosis.spread(by_full):.4f}")
 number = f"error {after:.4f}, in 0..1 {before:.4f}; {extreme:.0%} of the pixels 0.5 or white"
-verdicts.append(Verdict("0..255 at evaluation", after > before, number, YES))
+verdicts.append(Verdict("0..255 at evaluation", after > before, number, PICTURE))
 
 # %% [markdown]
 # ## Suspect: 4096 numbers made of 64
@@ -214,8 +215,8 @@ plots.distances(in_4096, others, xlabel=f"distance of {codes.latent.shape[1]} nu
 # %% [markdown]
 # **Figure 5.6.** A dot for each pair of photos: across, the distance of their 4096 numbers, and
 # upwards, that of 64. Left, the 64 numbers h R': all dots lie on one line, as both distances are
-# equal. Right, the 64 numbers h as they are. These differ, since W gives more weight to some of them.
-# That weight is all that the 4096 numbers add.
+# equal. Right, the 64 numbers h as they are. The two distances differ, since $W$ gives more weight
+# to some of the 64 numbers than to others. That weight is all that the 4096 numbers add.
 
 # %%
 worst = np.max(np.abs(in_64 - in_4096) / in_4096)
@@ -225,9 +226,9 @@ number = f"rank {rank}, distances in 64 numbers equal to {worst:.0e}"
 verdicts.append(Verdict("4096 numbers of rank 64", rank <= 64 and worst < 1e-3, number, NO))
 
 # %% [markdown]
-# So v8 stores 64 times as many numbers as it needs. Their length of 4096 wastes memory, and has
-# nothing to do with the blobs. That only 64 numbers get through is another question: chapter 07
-# measures what it costs.
+# So v8 stores 64 times as many numbers as it needs. A fingerprint of 4096 numbers wastes memory,
+# and has nothing to do with the blobs. That only 64 numbers get through is another question:
+# chapter 07 measures what it costs.
 #
 # ## Suspect: the front by the sum of angles
 #
@@ -257,8 +258,8 @@ plots.front_angles(angles)
 plots.rival_fronts(posed, rules)
 
 # %% [markdown]
-# **Figure 5.8.** The people for whom the two rules differ most. Under each front stand its yaw,
-# pitch and roll: in the lower row they cancel.
+# **Figure 5.8.** The people for whom the two rules differ most. The numbers under each front are
+# its yaw, pitch and roll. In the lower row they nearly cancel.
 
 # %% [markdown]
 # ## Suspect: frames in the order of text
@@ -404,7 +405,7 @@ plots.seconds({"JPEG, one by one": times.files, "memory": times.memory, "step of
 # %% [markdown]
 # ## Verdicts
 #
-# What did each suspect have to do with the blobs?
+# What did each suspect have to do with the grey blobs, or with the published picture?
 
 # %%
 speculo.chapter.table(diagnosis.verdict_table(verdicts))
@@ -412,11 +413,13 @@ speculo.chapter.table(diagnosis.verdict_table(verdicts))
 # %% [markdown]
 # ## What we learned
 #
-# With the default parameters, two faults explain much of these blobs. The ReLU before the sigmoid
-# takes away all that is dark, and the gradient with it. Feeding 0..255 drives the rest to white or
-# to 0.5. Wrong targets can only have made it worse; no training here tests by how much. Judged by
-# some of them, even a perfect model scores no better than one mean face for all, so the validation
-# loss could not tell the two apart. How many of v8's own targets were wrong, nobody can tell
+# With the default parameters, one fault explains much of the grey blobs of chapter 04: the ReLU
+# before the sigmoid takes away all that is dark, and the gradient with it. Without it the drawings
+# differ more from face to face, but still less than the people do. A second one explains the
+# published picture: pixels in 0..255 drive everything to white or to 0.5. Wrong targets can only
+# have made it worse; no training here tests by how much. With targets by folder position even a
+# perfect model scores about as badly as one mean face for all, or worse. Such a validation loss
+# does not show which of the two is better. How many of v8's own targets were wrong, nobody can tell
 # without its files. The length of the fingerprint and the reading of files only cost memory and
 # time. And one thing let all of this pass: a loss with no baseline beside it. For other faces, the
 # table of verdicts says what holds.

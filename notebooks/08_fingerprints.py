@@ -114,8 +114,9 @@ speculo.chapter.table(pd.DataFrame.from_dict(rows, orient="index", columns=colum
 
 # %% [markdown]
 # *Seen* says how many of the judged people were in the training of each. Pixels are not trained,
-# and PCA takes people who are not judged. People who were in it are easier to recognise, and the
-# tables below do not correct for this: a model that has seen them looks better than it is.
+# and PCA takes people who are not judged. People from the training are easier to recognise, and the
+# tables below do not correct for this: a model that has seen some of the judged people looks better
+# than it is.
 #
 # ## Two hills
 #
@@ -159,16 +160,16 @@ plots.det(curves, lowest=2 / (count * (count - 1)))
 # **Figure 8.2.** FMR and FNMR of each kind of fingerprint on the real people, a point for each
 # threshold: *DET curves*, for detection error trade-off. Both axes are logarithmic. A curve that
 # lies lower, and more to the left, is better; on the dotted diagonal lies the EER. In the shaded
-# part one pair of people would decide, so there is nothing to be read from it.
+# part a single pair of people can decide the rate, so nothing can be read there.
 #
 # ## Turned heads
 #
 # A fingerprint that says how a head is turned finds heads that are turned the same way. We know the
 # pose of drawn people, so we can ask. A *gallery* holds one photo of each of its people, all turned
-# alike. All galleries hold equally many people: as many as there are where fewest are turned so.
-# The photo searched for is the *probe*. **Rank-1** is the share of probes whose nearest photo in
-# the gallery shows the right person. **Rank-5** is the share of probes for which the right person
-# is among the five nearest photos.
+# alike. All galleries hold the same number of people. It is set by the yaw at which the fewest
+# people were drawn. The photo searched for is the *probe*. **Rank-1** is the share of probes whose
+# nearest photo in the gallery shows the right person. **Rank-5** is the share of probes for which
+# the right person is among the five nearest photos.
 
 # %%
 yaw = drawn.pose[:, 0]
@@ -186,7 +187,9 @@ figure
 # **Figure 8.3.** Rank-1 in percent, by the yaw of the faces searched for and that of the photos in
 # the gallery. The numbers at the axes are the middles of the bins, in degrees. On the diagonal both
 # are turned alike. A fingerprint that knows the person in any pose is bright everywhere, also in
-# the corners, where one photo looks to the left and the other to the right.
+# the upper left and the lower right corner, where one photo looks to the left and the other to the
+# right. With the default parameters the shipped network is bright in every field, less so near
+# profiles, and pixels are dark in every field.
 #
 # ## The worst mistakes
 #
@@ -219,9 +222,10 @@ plots.fingerprint_map(places, photos[some], np.array(labels)[some])
 #
 # ## The measures
 #
-# Photos of one person go together, so few people make a rough measure, however many photos they
-# have. The intervals say how rough. We pick as many people at random from these people, some of
-# them twice and some not at all, and measure again, two hundred times: a *bootstrap*. An interval
+# How well does each of the five tell people apart? Photos of one person go together, so few people
+# make a rough measure, however many photos they have. The intervals say how rough. Two hundred
+# times, the toss of a coin decides for each person whether all photos of this person count twice or
+# not at all, and we measure again: a *bootstrap*, of the kind called double-or-nothing. An interval
 # holds 95% of the results. Two columns are new.
 #
 # - **TMR at FMR 1%** (true match rate, 1 minus FNMR): the share of genuine pairs that are
@@ -263,8 +267,9 @@ speculo.chapter.table(table)
 # ## What the fingerprint knows
 #
 # A fingerprint is a row of numbers. To see what it knows, we let a decoder draw the front from
-# nothing but these numbers and the light of the photo. The decoder was trained on drawn heads after
-# the fingerprint was finished, so this training did not change the fingerprint.
+# nothing but these numbers and the light of the photo: the mean and the standard deviation of its
+# pixels. The decoder was trained on drawn heads after the fingerprint was finished, so this
+# training did not change the fingerprint.
 
 # %%
 asked = speculo.pairs.split(drawn, seed=seed).test.turned
@@ -274,7 +279,7 @@ plots.drawings(asked, {"drawn": outputs}, 20, title="Drawn from 128 numbers and 
 # %% [markdown]
 # **Figure 8.6.** Turned heads of people whom the network has never seen, what is drawn from their
 # fingerprints, and their fronts. The tone of the skin, dark hair and dark beards are mostly there.
-# Light hair, white beards, glasses and the finer shape of a face are often lost.
+# White beards, some light hair, and the finer shape of a face are lost.
 
 # %%
 measured = pd.read_csv(benchmark.RESULTS).query("level == 'medium'")
@@ -361,10 +366,12 @@ speculo.chapter.table(pd.DataFrame(rows).T)
 # mean that a threshold is too loose for these photos, and the reverse that it is too strict.
 #
 # The median distance of all photos, beside 550, tells whether latents have the size that they had
-# in 2020; if not, 550 means something else. The three shares show why the counting matters.
-# *Unknown left out* is *right* among the photos that were taken for somebody. *Unknown as errors*
-# is *right* among all photos. *First photos excused* counts the rightly *new* as right too. Whoever
-# leaves the unknown out can choose a strict threshold, refuse to answer, and be right.
+# in 2020; if not, 550 means something else. With the default parameters it is far below 550. Only
+# the first photo is enrolled, and every other photo is taken for that person. The three shares show
+# why the counting matters. *Unknown left out* is *right* among the photos that were taken for
+# somebody. *Unknown as errors* is *right* among all photos. *First photos excused* counts the
+# rightly *new* as right too. Whoever leaves the unknown out can choose a strict threshold, refuse
+# to answer, and be right.
 #
 # ## For whom does it work?
 #
@@ -396,12 +403,12 @@ print("\n".join(mistakes.groups_apart(groups)) or "none")
 
 # %% [markdown]
 # Two people of one group look more alike than any two people. So we expect the FMR of a group to be
-# higher than that of everybody; the number of such groups is printed above the figure. A test on
-# mixed pairs makes the FMR look too small. **Of real groups the figure says nothing.** How the
-# drawn people differ was our choice, in a few lines of code, and the network has learned from drawn
-# people of the same kind. What carries over is the method: one threshold, both rates, each group,
-# with intervals. In just this way tests of systems in use have found large differences between
-# groups of real people.
+# higher than that of everybody; the line printed below figure 8.7 says for how many groups this is
+# so. A test on mixed pairs makes the FMR look too small. **Of real groups the figure says
+# nothing.** How the drawn people differ was our choice, in a few lines of code, and the network has
+# learned from drawn people of the same kind. What carries over is the method: one threshold, both
+# rates, each group, with intervals. In just this way tests of systems in use have found large
+# differences between groups of real people.
 #
 # ## What it is for, and what not
 #
@@ -425,15 +432,17 @@ print("\n".join(mistakes.groups_apart(groups)) or "none")
 # fronts and to tell people apart are two aims. v8 was trained for the first, and the fingerprint
 # model for the second. With the default parameters the fingerprint model has the lowest EER in both
 # tables, on people whom it has never seen. On the real people v8 has a higher EER than raw pixels,
-# though it had seen most of them. And where strangers are searched for too, even the fingerprint
+# although most of these people were in its training; but the two intervals overlap, so twenty
+# people are too few to be sure. And where strangers are searched for too, even the fingerprint
 # model misses most of the drawn people who are in the gallery: see FNIR. And before you believe a
 # share of right answers, ask which photos were left out of the count.
 #
 # ## Exercises
 #
-# **8.1.** Find the EER of three genuine scores, 0.9, 0.7 and 0.4, and three impostor scores, 0.6,
-# 0.3 and 0.1, with a pencil. Then write a function that does it for any scores, and compare it with
-# `recognition.verification(...).eer()` on all photos of the drawn people, `alike_every["shipped"]`.
+# **8.1.** A *score* is the cosine: the higher, the more alike. Find the EER of three genuine
+# scores, 0.9, 0.7 and 0.4, and three impostor scores, 0.6, 0.3 and 0.1, with a pencil. Then write a
+# function that does it for any scores, and compare it with `recognition.verification(...).eer()` on
+# all photos of the drawn people, `alike_every["shipped"]`.
 #
 # **8.2.** Take the threshold at which one impostor pair in a hundred of these passes. A stranger is
 # searched for in a gallery of one photo each of 1, 10, 50 and 100 people. How often is somebody

@@ -53,9 +53,9 @@ for each in finished:
 # %% [markdown]
 # ## Turn the head
 #
-# The head is rendered, so every pose can be had, and the true front is known exactly. Turn it by
-# *yaw*, *pitch* and *roll*, move the light, change the face. A line says which of the models and
-# baselines were trained on this very head.
+# This is a drawn head, so it can be shown in every pose, and the true front is known exactly. Turn
+# it by *yaw*, *pitch* and *roll*, move the light, change the face. A line says which of the models
+# and baselines were trained on this very head.
 
 # %%
 head = widgets.turn(finished, sets[rendered.name])
@@ -66,11 +66,12 @@ head.figure()
 
 # %% [markdown]
 # **Figure 9.1.** Above, the head as the models see it, what each draws, and the front that is to be
-# drawn. Below, the error at every yaw, all else unchanged; the line marks the yaw of the faces
-# above. The curve of the *input itself* says how far a face moves away from its own front by
-# turning. A model that understands pose has a curve that is flat and low. A flat curve alone says
-# nothing: that of v8 is flat, as it draws nearly the same for everybody. Turn to another person: no
-# model is the best for every head.
+# drawn. Below, on the left, the error at every yaw, all else unchanged; the line marks the yaw of
+# the faces above. On the right, the errors at that yaw, with those of all baselines. The curve of
+# the *input itself* says how far a face moves away from its own front by turning. A model that
+# understands pose has a curve that is flat and low. A flat curve alone says nothing: that of v8 is
+# flat, as it draws nearly the same for everybody. Turn to another person: no model is the best for
+# every head.
 
 # %% [markdown]
 # ## One prediction
@@ -124,8 +125,9 @@ two.figure()
 
 # %% [markdown]
 # **Figure 9.4.** First row: the photos of two people at the ends, and what is drawn on the straight
-# way between their fingerprints. Each further row goes along one direction, from three standard
-# deviations below to three above. What changes along a row is what this direction means.
+# way between their fingerprints. Each further row starts from the fingerprint that the sliders
+# show, and goes along one direction, from three standard deviations below it to three above. What
+# changes along a row is what this direction means.
 
 # %% [markdown]
 # ## Your photo

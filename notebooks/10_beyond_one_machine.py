@@ -243,10 +243,10 @@ if scale.have("usearch", '-e ".[index]"'):
 # ## What we learned
 #
 # If costs grow in proportion to the photos, as we assumed, one stage has most of them: the line
-# below the table names it. More workers help with what falls into pieces, up to the stage that all
-# others wait for. The simulation says where that is before anybody pays for workers. An environment
-# variable takes the pieces to a cluster, another backend takes a training to several devices, and
-# two functions take the fingerprints to a disk.
+# below the table names it. More workers speed up only the stages that can be divided, until one of
+# the others sets the limit. The simulation shows that stage before anybody pays for workers. An
+# environment variable takes the pieces to a cluster, another backend takes a training to several
+# devices, and two functions take the fingerprints to a disk.
 #
 # ## Exercises
 #
@@ -266,10 +266,10 @@ if scale.have("usearch", '-e ".[index]"'):
 # - **Can the output reach the target?** Compare the range of the two before any training. Chapter
 #   02 found that half of the grey scale was out of v8's reach.
 # - **Do the running averages of batch normalisation keep up?** Draw the same photos with the
-#   averages of the batch, and with the running ones, and compare. They make the longest bar of
-#   figure 7.1.
-# - **Is the input scaled alike in training and in use?** Chapter 05 forgets one division by 255, and
-#   all drawings become the same.
+#   averages of the batch, and with the running ones, and compare. Averages that follow slowly make
+#   the longest bar of figure 7.1.
+# - **Is the input scaled alike in training and in use?** In chapter 05 one division by 255 is
+#   missing, and all drawings become nearly the same.
 # - **Who is in the split?** No person may be on both sides. Chapter 01 checks it, and looks for the
 #   same photo under two names.
 # - **What does the metric reward?** In chapter 06 a blurred picture beats a sharp one of the right

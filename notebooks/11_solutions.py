@@ -101,10 +101,10 @@ for kind, (train, test) in splits.items():
     print(f"{kind}: {share:.0%} of a known person; copier {copier:.4f}, mean front {mean:.4f}")
 
 # %% [markdown]
-# Split by photos, nearly every person of the test is known, and a program that has learned nothing
-# but to copy is nearly without error. Split by people it is worse than the mean front. Believe the
-# second number: the first one is a *leak*, and the better a network learns by heart, the more a
-# leak praises it.
+# Split by photos, the people of the test are known, and a program that has learned nothing but to
+# copy is nearly without error. Split by people it is worse than the mean front. Believe the second
+# number: the first one is a *leak*, and the better a network learns by heart, the more a leak
+# praises it.
 #
 # **1.2.** How far is the second most frontal photo of a person from the most frontal one?
 
@@ -148,8 +148,9 @@ for count in (1, 4, 16, 64):
 
 # %% [markdown]
 # Some sixteen numbers are enough to halve the error, and 64 leave about a fourth of it, with
-# nothing but sums of pixels. So 64 numbers are enough to tell how people differ. That v8 draws one
-# blob for all needs another reason: chapter 05 finds it.
+# nothing but sums of pixels. So 64 well-chosen numbers can hold most of what differs between
+# photos. Whether v8 gets such numbers out of its single pixel is another question: chapter 07
+# measures it.
 
 # %% [markdown]
 # ## 03 Training
@@ -165,9 +166,10 @@ below = ", ".join(str(epoch) for epoch in log.index[log < plain])
 print(f"Epochs below it: {below or 'none'}, of {len(log)}")
 
 # %% [markdown]
-# It takes some epochs to get below a picture that one can write down without having seen a face,
-# and even the best epoch is not far below it. The loss has fallen a lot since the first epoch. That
-# says how bad the beginning was, and not how good the end is.
+# The first of the printed epochs is the first one below a picture that one can write down without
+# having seen a face; in the epochs that are missing after it the network was above it again. Even
+# the best epoch is not far below it. The loss has fallen a lot since the first epoch. That says how
+# bad the beginning was, and not how good the end is.
 
 # %% [markdown]
 # ## 04 Results
@@ -188,11 +190,11 @@ table = pd.DataFrame.from_dict(table, orient="index", columns=columns).sort_valu
 speculo.chapter.table(table, "{:.4f}")
 
 # %% [markdown]
-# Without the fronts, *input itself* loses its lead over the mean front: what it had was the photos
-# that it was given as answers. By the absolute error no two change places, but *input itself* comes
-# near to ridge regression. A photo of the right person is right in most pixels and far off in some,
-# and a square makes much of those. The ridge regressions stay ahead and v8 stays behind, whatever
-# the measure: this is what one may say aloud.
+# Without these pairs, *input itself* loses its lead over the mean front: the lead came from the
+# photos that were themselves the answer. By the absolute error no two change places, but *input
+# itself* comes near to ridge regression. A photo of the right person is right in most pixels and
+# far off in some, and a square makes much of those. The ridge regressions stay ahead and v8 stays
+# behind, whatever the measure: this is what one may say aloud.
 
 # %% [markdown]
 # ## 05 What went wrong
@@ -387,17 +389,19 @@ outputs = evaluation.predict(first.model(), test)
 by_model = evaluation.by_person(evaluation.squared_error(outputs, test), test)
 by_mean = evaluation.by_person(evaluation.squared_error(mean_front(test, train), test), test)
 parts = by_model["MSE"] / by_mean["MSE"]
-print(f"By its error: {by_model.index[-1]}. In parts of the mean front: {parts.idxmax()}")
-plots.extremes(test, outputs, by_model, 1, title="smallest and largest error")
+worst, other = by_model.index[-1], parts.idxmax()
+print(f"By its error: {worst}. In parts of the mean front: {other}, {parts.max():.0%} of it")
+plots.extremes(test, outputs, by_model.loc[list(dict.fromkeys([other, worst]))], 1)
 
 # %% [markdown]
-# **Figure 11.3.** The drawn people with the smallest and the largest error, with the photos, what
-# is drawn of them, and the front at the end of the row.
+# **Figure 11.3.** The two people, with their photos, what is drawn of them, and the front at the
+# end of the row. Beside the names stand the errors.
 #
-# The two answers need not be the same person. A large error can mean that somebody is unlike
-# everybody else, and that the mean front would be worse still. A large part says that the model
-# knows hardly more of this person than the mean front does. Turn the explorer to both of them, and
-# look at what is missing.
+# The two answers need not be the same person, and here they are two. A large error can mean that
+# somebody is unlike everybody else, and that the mean front would be worse still. Where the part is
+# about 100%, the model draws this person no better than a mean front that knows nobody. Compare the
+# drawings with the front: the tone of the skin is kept, and the shape of this face is not. Turn the
+# explorer to both people.
 
 # %% [markdown]
 # ## 10 Beyond one machine

@@ -37,14 +37,16 @@ as many as v8's. Its batch normalisation follows a training of few steps (moment
 
 # Verdicts
 
-YES, WORSE, NO = "yes", "made them worse", "no"
+YES, PICTURE, NO = "yes", "yes, in the published picture", "no"
+WORSE = "may have made them worse"
 """What a suspect can have had to do with the blobs."""
 
 
 class Verdict(NamedTuple):
     """Whether a suspect, or a note on the card, held, and the number that decided it.
 
-    `blob` says of a suspect what it had to do with the blobs, if it held: `YES`, `WORSE` or `NO`.
+    `blob` says of a suspect what it had to do with the blobs, if it held: `YES`, `PICTURE`, `WORSE`
+    or `NO`.
     """
 
     suspect: str

@@ -400,8 +400,8 @@ plots.extremes(test, outputs, by_model.loc[list(dict.fromkeys([other, worst]))],
 # The two answers need not be the same person, and here they are two. A large error can mean that
 # somebody is unlike everybody else, and that the mean front would be worse still. Where the part is
 # about 100%, the model draws this person no better than a mean front that knows nobody. Compare the
-# drawings with the front: the tone of the skin is kept, and the shape of this face is not. Turn the
-# explorer to both people.
+# drawings with the fronts: what is missing is the shape of the face. Then turn the explorer to both
+# people.
 
 # %% [markdown]
 # ## 10 Beyond one machine

@@ -159,9 +159,8 @@ for count in (1, 4, 16, 64):
 
 # %%
 log, plain = trained.history.set_index("epoch")["val_loss"], evaluation.mse(0.5, targets)
-print(
-    f"0.5 everywhere {plain:.4f}; best epoch {log.min():.4f}, {1 - log.min() / plain:.0%} below it"
-)
+part = 1 - log.min() / plain
+print(f"0.5 everywhere {plain:.4f}; best epoch {log.min():.4f}, {part:.0%} below it")
 below = ", ".join(str(epoch) for epoch in log.index[log < plain])
 print(f"Epochs below it: {below or 'none'}, of {len(log)}")
 

@@ -90,4 +90,6 @@ $(READY): pyproject.toml
 	@echo "Setting up $(VENV): a minute or two, some 700 MB to download"
 	@"$(PYTHON)" -m venv $(VENV) || { echo "No virtual environment could be made, for the reason above. If ensurepip is missing, on Debian and Ubuntu: apt install python3-venv"; exit 1; }
 	@$(INSTALL) --constraint constraints.txt -e ".[test]" || { echo "The packages could not be installed, for the reason above. They need a package index that pip can reach, and 4 GB on the disk. Then run make again"; exit 1; }
+	@mkdir -p $(VENV)/etc/jupyter/labconfig # JupyterLab would ask whether it may fetch news
+	@echo '{"disabledExtensions": {"@jupyterlab/apputils-extension:announcements": true}}' > $(VENV)/etc/jupyter/labconfig/page_config.json
 	@touch $(READY)

@@ -80,7 +80,7 @@ if trained.epochs:
     display(figure)
 else:
     print(
-        f"Run {trained.name} is not trained yet: run chapter 03. Until then, the book's last run:"
+        f"Run {trained.name} is not trained yet: run chapter 03. Until then, the picture is of the book's last run."
     )
     display(Image(files.PROJECT / "img" / "start.png", width=620))
 

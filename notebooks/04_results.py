@@ -83,8 +83,9 @@ figure
 # same in decibels; more is better. For $n$ photos of $p$ pixels, where $y$ is the target and
 # $\hat y$ is what is drawn,
 #
-# $$\mathrm{MSE} = \frac{1}{np} \sum_{i=1}^{n} \sum_{k=1}^{p} (\hat y_{ik} - y_{ik})^2,
-# \qquad \mathrm{PSNR} = -10 \log_{10} \mathrm{MSE}.$$
+# $$\mathrm{MSE} = \frac{1}{np} \sum_{i=1}^{n} \sum_{k=1}^{p} (\hat y_{ik} - y_{ik})^2,$$
+#
+# $$\mathrm{PSNR} = -10 \log_{10} \mathrm{MSE}.$$
 #
 # The column *± over people* is the standard error: how much the MSE would vary with other people
 # held out.

@@ -209,19 +209,19 @@ plots.singular_values(values[:128], rank=rank)
 # %%
 in_4096 = pdist(codes.latent)
 in_64 = pdist(diagnosis.compressed(network, codes.before))
-others = {"64 numbers, h R'": in_64, "64 numbers, h as it is": pdist(codes.before)}
+others = {"64 numbers, h Rᵀ": in_64, "64 numbers, h as it is": pdist(codes.before)}
 plots.distances(in_4096, others, xlabel=f"distance of {codes.latent.shape[1]} numbers")
 
 # %% [markdown]
 # **Figure 5.6.** A dot for each pair of photos: across, the distance of their 4096 numbers, and
-# upwards, that of 64. Left, the 64 numbers h R': all dots lie on one line, as both distances are
-# equal. Right, the 64 numbers h as they are. The two distances differ, since $W$ gives more weight
+# upwards, that of 64. Left, the 64 numbers $h R^{\top}$: all dots lie on one line, as both distances are
+# equal. Right, the 64 numbers $h$ as they are. The two distances differ, since $W$ gives more weight
 # to some of the 64 numbers than to others. That weight is all that the 4096 numbers add.
 
 # %%
 worst = np.max(np.abs(in_64 - in_4096) / in_4096)
-print(f"Rank {rank}; correlation {np.corrcoef(in_4096, in_64)[0, 1]:.6f}, ")
-print(f"largest relative difference of a distance {worst:.1e}, which is rounding")
+print(f"Rank {rank}; correlation of the distances {np.corrcoef(in_4096, in_64)[0, 1]:.6f}")
+print(f"Largest relative difference of a distance {worst:.1e}, which is rounding")
 number = f"rank {rank}, distances in 64 numbers equal to {worst:.0e}"
 verdicts.append(Verdict("4096 numbers of rank 64", rank <= 64 and worst < 1e-3, number, NO))
 

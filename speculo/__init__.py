@@ -1,7 +1,7 @@
 """Speculo: a small library for a book about one model.
 
 The chapters in ``notebooks/`` import it. Importing it is cheap: Keras and
-TensorFlow are loaded by the rooms that need them, when they are first used.
+TensorFlow are loaded by the modules that need them, when they are first used.
 """
 
 import importlib

@@ -2,7 +2,7 @@
 
 TensorFlow writes some ten lines on oneDNN and CUDA to standard error when it is
 loaded, whatever the log level. `speculo.device.report` says the same in one.
-The rooms import Keras from here. KERAS_BACKEND chooses the backend as usual, or
+The modules import Keras from here. KERAS_BACKEND chooses the backend as usual, or
 else the machine's ``keras.json``; whatever else that file says is put right here.
 """
 

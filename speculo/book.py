@@ -182,7 +182,7 @@ def run() -> None:
         first = all_chapters[0]
         print(f"{first.name}, once more: its picture is now of this run", flush=True)
         _execute_or_stop(first, first.name)
-    print(f"The executed chapters are in {files.home() / 'build'}")
+    print(f"The executed chapters are in {files.home() / 'build'}. `make html` makes pages of them")
 
 
 def _execute_or_stop(chapter: Chapter, place: str, **options) -> float:
@@ -283,7 +283,8 @@ def html(library: bool = False) -> None:
         page = pages.page(_read(source), all_chapters, place, NOTEBOOKS, library)
         files.write_text(folder / f"{chapter.name}.html", page)
         sections += search.sections(quote(chapter.name), chapter.title, page)
-    files.write_text(folder / search.NAME, search.page(all_chapters, sections, pages.LOOK))
+    found = search.page(all_chapters, sections, pages.LOOK, pages.LIBRARY if library else None)
+    files.write_text(folder / search.NAME, found)
     first = quote(all_chapters[0].name)
     files.write_text(
         folder / "index.html",

@@ -48,6 +48,9 @@ def test_the_reference_has_the_docstrings(tmp_path):
     text = (tmp_path / "library" / "speculo" / "checks.html").read_text(encoding="utf-8")
     assert "whole_number" in text and checks.whole_number.__doc__.split("\n")[0] in text
     assert (tmp_path / "library" / "search.js").is_file()
+    page = BeautifulSoup(text, "html.parser")
+    assert page.nav.a["href"] == "../../index.html"
+    assert all(link["aria-label"] for link in page.select("a.headerlink"))
     with pytest.raises(RuntimeError, match="no_such_module"):
         pages.reference(tmp_path, "speculo.no_such_module")
 

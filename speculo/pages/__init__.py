@@ -89,10 +89,13 @@ def reference(folder: Path, module: str = "speculo") -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         raise RuntimeError(f"The reference could not be made: {done.stderr.strip()[-300:]}")
-    for path in where.rglob("*.html"):  # the mark beside each name has none for a screen reader
+    for path in where.rglob("*.html"):
         text = path.read_text(encoding="utf-8")
-        named = re.sub(r'(<a class="headerlink" href="#([^"]+)")>', r'\1 aria-label="\2">', text)
-        path.write_text(named, encoding="utf-8")
+        # the mark beside each name has no name for a screen reader, and no link leads back
+        text = re.sub(r'(<a class="headerlink" href="#([^"]+)")>', r'\1 aria-label="\2">', text)
+        up = "../" * (len(path.relative_to(folder).parts) - 1)
+        back = f'<nav class="pdoc"><a class="book" href="{up}index.html">The book</a>'
+        path.write_text(text.replace('<nav class="pdoc">', back, 1), encoding="utf-8")
 
 
 def _contents(made: str) -> str:

@@ -46,7 +46,12 @@ def sections(name: str, title: str, page: str) -> list[dict[str, str]]:
     ]
 
 
-def page(chapters: Sequence[Any], found: Sequence[Mapping[str, str]], look: str) -> str:
+def page(
+    chapters: Sequence[Any],
+    found: Sequence[Mapping[str, str]],
+    look: str,
+    library: str | None = None,
+) -> str:
     """Write the page that searches.
 
     Parameters
@@ -57,6 +62,8 @@ def page(chapters: Sequence[Any], found: Sequence[Mapping[str, str]], look: str)
         The `sections` of all chapters.
     look : str
         CSS.
+    library : str, optional
+        Where the reference of the library stands, for the menu.
 
     Returns
     -------
@@ -69,5 +76,10 @@ def page(chapters: Sequence[Any], found: Sequence[Mapping[str, str]], look: str)
         loader=jinja2.FileSystemLoader(HERE), autoescape=True, undefined=jinja2.StrictUndefined
     )
     return environment.get_template("search.html.j2").render(
-        chapters=chapters, sections=list(found), look=look, script=script, digest=f"sha256-{digest}"
+        chapters=chapters,
+        sections=list(found),
+        look=look,
+        library=library,
+        script=script,
+        digest=f"sha256-{digest}",
     )

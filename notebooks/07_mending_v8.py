@@ -359,8 +359,8 @@ for name in (mended, f"{mended}, fingerprints", "kernel ridge", "input itself"):
     print(f"  {turned.loc[name, 'rank-1']:6.1%} {name}")
 
 # %% [markdown]
-# The line of the fingerprints compares latents in the place of drawings. *Input itself* compares
-# raw pixels.
+# The printed row of the fingerprints compares latents in the place of drawings. *Input itself*
+# compares raw pixels.
 #
 # ## What we learned
 #

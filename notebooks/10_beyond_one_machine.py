@@ -125,9 +125,9 @@ print(
 # %% [markdown]
 # ## Where does it stall?
 #
-# Times of single stages say little about a line of stages, in which each waits for the one before.
-# So we simulate the line. The training is on the GPU of the table above, and takes each photo as
-# often as there are epochs, before it goes on to the index. All other stages are as measured.
+# Times of single stages say little about a *pipeline*, in which each stage waits for the one before.
+# So we simulate the pipeline. The training is on the GPU of the table above, and takes each photo
+# as often as there are epochs, before it goes on to the index. All other stages are as measured.
 #
 # Each stage hands on pieces of 64 photos in their order, and before each there is room for two
 # pieces a worker. The time of a piece varies, by the parameter `spread`. A worker with a piece that
@@ -135,31 +135,31 @@ print(
 # worker that has no piece *waits*.
 
 # %%
-line = [
+pipeline = [
     replace(each, rate=gpu / each.gigaflop / passes) if each.name == "training" else each
     for each in stages
 ]
-equal = line[2].rate / line[1].rate  # so many workers prepare as fast as the GPU trains
+equal = pipeline[2].rate / pipeline[1].rate  # so many workers prepare as fast as the GPU trains
 counts = np.unique(np.linspace(1, 2 * equal + 4, 12).astype(int)).tolist()
-lines = {count: scale.simulate(line, count, spread=spread, seed=seed) for count in counts}
-print(f"The GPU alone would train on {line[2].rate:,.0f} photos a second, {passes} times each.")
-rates = {count: each["rate"].iloc[0] for count, each in lines.items()}
+pipelines = {count: scale.simulate(pipeline, count, spread=spread, seed=seed) for count in counts}
+print(f"The GPU alone would train on {pipeline[2].rate:,.0f} photos a second, {passes} times each.")
+rates = {count: each["rate"].iloc[0] for count, each in pipelines.items()}
 enough = next(count for count, rate in rates.items() if rate > 0.95 * max(rates.values()))
-busiest = lines[max(lines)]["works"].idxmax()
+busiest = pipelines[max(pipelines)]["works"].idxmax()
 print(
-    f"The whole line does {rates[1]:,.0f} photos a second with one worker, and {max(rates.values()):,.0f} at most."
+    f"The whole pipeline does {rates[1]:,.0f} photos a second with one worker, and {max(rates.values()):,.0f} at most."
 )
 print(
-    f"It needs {enough} workers to come close. With {max(lines)}, the busiest stage is {busiest}."
+    f"It needs {enough} workers to come close. With {max(pipelines)}, the busiest stage is {busiest}."
 )
-plots.stalls(lines)
+plots.stalls(pipelines)
 
 # %% [markdown]
-# **Figure 10.1.** Left, how fast the whole line is by the number of workers. Where the curve turns
-# flat, more workers no longer help. Right, what each stage does with its time, with few workers,
-# with some, and with many. Look for the stage that works nearly all the time. The stages after it
-# wait for it, and the stages before it are held up by it. More workers help only if they can share
-# the work of this stage.
+# **Figure 10.1.** Left, how fast the whole pipeline is, by the number of workers. Where the curve
+# turns flat, more workers no longer help. Right, what each stage does with its time, with few
+# workers, with some, and with many. Look for the stage that works nearly all the time. The stages
+# after it wait for it, and the stages before it are held up by it. More workers help only if they
+# can share the work of this stage.
 #
 # ## The same calls on a cluster
 #

@@ -379,10 +379,7 @@ def _write(folder: Path, root: Path, found: Found, size: int, layout: str) -> No
         del pixels  # before the rest is made, which is large too
         cache.save(part, _tables(found, good, failed, faces))
     rate = len(photos) / seconds
-    print(
-        f"Read {len(photos):,} photo{'s' * (len(photos) != 1)} in {seconds:.1f} s ({rate:,.0f} a second).",
-        flush=True,
-    )
+    print(f"Photos read: {len(photos):,} in {seconds:.1f} s ({rate:,.0f} a second).", flush=True)
 
 
 def _usable(root: Path, found: Found, failed: Mapping[int, Exception]) -> list[int]:

@@ -1,4 +1,4 @@
-"""What more photos cost: each stage by its measured rate, and where a line of stages stalls."""
+"""What more photos cost: each stage by its measured rate, and where a pipeline stalls."""
 
 import importlib.util
 import json
@@ -164,7 +164,7 @@ def simulate(
     spread: float = 0.3,
     seed: int = 0,
 ) -> pd.DataFrame:
-    """Send photos through a line of stages, and see who works and who waits.
+    """Send photos through a pipeline, and see who works and who waits.
 
     Each stage takes pieces in their order, as many at once as it has workers, and hands
     them on in their order, as `cluster.each` does. Before each stage there is room for a few. A
@@ -189,7 +189,7 @@ def simulate(
     pandas.DataFrame
         Index: the stage. Columns: ``works``, ``waits`` (for photos) and ``is held up`` (by a piece
         that is done), in parts of its time, which add up to one; and ``rate``, the photos a
-        second of the whole line.
+        second of the whole pipeline.
     """
     for name, value in (("workers", workers), ("pieces", pieces), ("piece", piece), ("room", room)):
         checks.whole_number(name, value)

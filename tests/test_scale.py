@@ -1,4 +1,4 @@
-"""What more photos cost is in proportion, and a line of stages is as fast as its slowest one."""
+"""What more photos cost is in proportion, and a pipeline is as fast as its slowest one."""
 
 import importlib.util
 
@@ -63,11 +63,11 @@ def test_times_that_vary_cost_something_and_room_wins_it_back():
 
 
 def test_more_workers_never_slow_a_line():
-    lines = {count: scale.simulate(LINE, count) for count in range(1, 9)}
-    rates = [each["rate"].iloc[0] for each in lines.values()]
+    pipelines = {count: scale.simulate(LINE, count) for count in range(1, 9)}
+    rates = [each["rate"].iloc[0] for each in pipelines.values()]
     assert (np.diff(rates) > -0.01 * rates[0]).all()
-    assert len(plots.stalls(lines).axes) == 4
-    assert len(plots.stalls({1: lines[1]}).axes) == 2
+    assert len(plots.stalls(pipelines).axes) == 4
+    assert len(plots.stalls({1: pipelines[1]}).axes) == 2
 
 
 def test_stages_are_measured(finished):

@@ -170,10 +170,10 @@ same.head() if len(same) else None
 #
 # Turning a face to the front can only be learned from faces that are turned, and photographs of
 # that kind may not come with a book. So we draw our own, by computer graphics: wherever this book
-# says *drawn heads* or *drawn people*, it means these. What a model *draws* is its prediction.
-# These people do not exist: a person is a number, and shape, skin, hair, beard and glasses follow
-# from it. The shapes are those of the open MakeHuman project (CC0). `-p dataset heads-medium` takes
-# the heads through every chapter.
+# says *drawn heads* or *drawn people*, it means these. (What a *model* draws is its prediction.)
+# The drawn people do not exist: a person is a number, and shape, skin, hair, beard and glasses
+# follow from it. The shapes are those of the open MakeHuman project (CC0). `-p dataset
+# heads-medium` takes the heads through every chapter.
 
 # %%
 from speculo.sources import heads
@@ -302,7 +302,7 @@ speculo.chapter.table(benchmark.wide(measured, "rank-1"), "{:.1%}")
 # Compare the *input itself* with the mean face. On *medium*, where light and background change, the
 # unchanged photo has the larger error at every angle. On *yaw*, it has the larger error beyond 30
 # degrees. Kernel ridge regression has the smallest error in every column of the first table. On
-# *medium*, the models of chapter 07 have a smaller one.
+# *medium*, a mended model of chapter 07 has a smaller one.
 
 # %% [markdown]
 # ## What we learned

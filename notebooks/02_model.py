@@ -115,9 +115,9 @@ figure
 # %% [markdown]
 # **Figure 2.1.** The layers of v8 from left to right. Each box is what comes out of a layer. Where
 # that is a picture, the box is as high as the picture and as wide as the number of its channels,
-# both on a logarithmic scale. The thin boxes are rows of numbers: the more of them, the higher the
-# box. Look at the middle: the picture shrinks to a single pixel before the latent, so only 64
-# numbers get through.
+# both on a logarithmic scale. The thin orange boxes are rows of numbers: the more numbers, the
+# higher the box. Look at the middle: the picture shrinks to a single pixel before the latent, so
+# only 64 numbers get through.
 
 # %% [markdown]
 # ## Where the parameters and the arithmetic are

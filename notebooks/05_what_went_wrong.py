@@ -352,7 +352,9 @@ verdicts.append(
 
 # %% [markdown]
 # Compare these errors with that of the mean front. Where a perfect model has the larger one, the
-# validation loss is worth nothing: it would prefer a model that draws the same face for all.
+# validation loss is worth nothing: it would prefer a model that draws the same face for all. The
+# network does not learn from these targets. They can make the drawings worse only if the epoch or
+# the model is chosen by this loss.
 #
 # ## Suspect: the picture of the dataset
 #
@@ -415,15 +417,15 @@ speculo.chapter.table(diagnosis.verdict_table(verdicts))
 # ## What we learned
 #
 # With the default parameters, one fault explains much of the grey blobs of chapter 04: the ReLU
-# before the sigmoid takes away all that is dark, and the gradient with it. Without it the drawings
-# differ more from face to face, but still less than the people do. A second one explains the
-# published picture: pixels in 0..255 drive everything to white or to 0.5. Wrong targets can only
-# have made it worse; no training here tests by how much. With targets by folder position even a
-# perfect model scores about as badly as one mean face for all, or worse. Such a validation loss
-# does not show which of the two is better. How many of v8's own targets were wrong, nobody can tell
-# without its files. The length of the fingerprint and the reading of files only cost memory and
-# time. And one thing let all of this pass: a loss with no baseline beside it. For other faces, the
-# table of verdicts says what holds.
+# before the sigmoid takes away all that is dark, and the gradient with it. In the narrow v8, the
+# drawings without it differ more from face to face, but still less than the people do. A second one
+# explains the published picture: pixels in 0..255 drive everything to white or to 0.5. Wrong
+# targets may have made the drawings worse; no training here tests this. With targets by folder
+# position even a perfect model scores about as badly as one mean face for all, or worse. Such a
+# validation loss does not show which of the two is better. How many of v8's own targets were wrong,
+# nobody can tell without its files. The length of the fingerprint and the reading of files only
+# cost memory and time. And one thing let all of this pass: a loss with no baseline beside it. For
+# other faces, the table of verdicts says what holds.
 #
 # ## Exercises
 #

@@ -11,9 +11,9 @@
 #
 # In this notebook we test the three notes that end the card of v8, an experiment each.
 #
-# The last chapter asked what went wrong. The card has its own ideas of what would go better:
-# another loss, fewer numbers to predict, and another measure than the loss. The verdicts stand in a
-# table at the end.
+# The last chapter asked what went wrong. The card has its own ideas: that another loss is no
+# better, that fewer numbers are easier to predict, and that the lowest loss need not look best. The
+# verdicts stand in a table at the end.
 #
 # The run is the one of chapter 03: take the seed that it was trained with.
 

@@ -59,7 +59,8 @@ print(f"People to train on: {len(split.train.people)}. Held out: {', '.join(spli
 # from the other three. The last eight people of ORL are held out by the default parameters, and
 # none of these changes was chosen by their errors. One thing was chosen by their errors, the epoch:
 # the table of the people held out takes the one in which their error is smallest. Their errors were
-# also looked at several times on the way. So the errors in that table are a little too small.
+# also looked at several times on the way. So the errors of the networks that are trained here are a
+# little too small in that table.
 #
 # ## The changes
 #
@@ -86,7 +87,8 @@ speculo.chapter.table(ablation.changes(), precision=2).hide(axis="index")
 #
 # Training every variant on every fold takes longer than a chapter may. The results come with the
 # book in `data/recorded/mending`; this command makes them again, in another folder. A variant that
-# begins from drawn heads learns from some hundreds of them, by a training of its own network.
+# begins from drawn heads first learns from the heads of some two hundred drawn people, by a
+# training of its own network.
 #
 # ```sh
 # .venv/bin/python -m speculo.ablation --seeds 2 --out build/mending
@@ -136,10 +138,9 @@ for said, gain in (("Needed", needed), ("Better without", -needed)):
 # other bars are shorter than their whiskers. The last printed list names the changes that make this
 # short training worse. We keep them for the longer training below, but we have not shown that they
 # help there. Here the spread over seeds is the median of its column, and not the larger of two as
-# in chapter 05: two seeds alone say little of their spread. The network of the last step has
-# learned from drawn heads before it sees the first photograph. The longest bar is that of batch
-# normalisation. A likely reason is that v8's slow running averages still belong in part to the
-# drawn heads at the end; we did not test this.
+# in chapter 05: two seeds alone say little of their spread. The longest bar is that of batch
+# normalisation. A likely reason: with all changes the network learns from drawn heads first, and
+# slow running averages still belong in part to these heads at the end. We did not test this.
 
 # %%
 best = levels.idxmin()
@@ -373,7 +374,8 @@ for name in (mended, f"{mended}, fingerprints", "kernel ridge", "input itself"):
 # another mended model, trained on drawn heads alone, is better than all the other predictors of
 # figure 7.7, whether they are linear or not.
 #
-# A drawing is no fingerprint yet. The next chapter trains a network that tells people apart.
+# A drawing is no fingerprint yet. The next chapter judges a network that was trained to tell people
+# apart.
 #
 # ## Exercises
 #

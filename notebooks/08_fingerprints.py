@@ -231,9 +231,9 @@ plots.fingerprint_map(places, photos[some], np.array(labels)[some])
 # - **TMR at FMR 1%** (true match rate, 1 minus FNMR): the share of genuine pairs that are
 #   recognised, with a threshold that takes one impostor pair of a hundred for one person.
 # - **FNIR at FPIR 1%** (false negative and false positive identification rate): half of the people
-#   are in the gallery, the others are not. We choose the threshold so that one in a hundred
-#   searches for a person who is not in the gallery still returns somebody. *FNIR* is the share of
-#   searches for people who are in the gallery that do not find them.
+#   are in the gallery, the others are not. We choose the threshold so that FPIR is 1%: of a hundred
+#   searches for people who are not in the gallery, one still returns somebody. *FNIR*: of the
+#   searches for people who are in the gallery, the share that does not find the person.
 #
 # For EER and FNIR less is better, for the others more. FNIR is the hardest of them: a threshold
 # that rejects strangers also rejects many people who are in the gallery.
@@ -378,8 +378,7 @@ speculo.chapter.table(pd.DataFrame(rows).T)
 # A system that is right on average can fail one group of people. Of drawn people we know sex, age,
 # skin, glasses and beard. We take one threshold for all, as a system in use does: that of the EER
 # of all pairs. All photos of the drawn people take part, and not four of each as in the table
-# above, so this is another EER. The FMR of a group is that of two people *of the group*, the pairs
-# that are hardest to tell apart.
+# above, so this is another EER. The FMR of a group is that of pairs of two people *of the group*.
 
 # %%
 traits = mistakes.traits(drawn.names)

@@ -70,8 +70,8 @@ head.figure()
 # the faces above. On the right, the errors at that yaw, with those of all baselines. The curve of
 # the *input itself* says how far a face moves away from its own front by turning. A model that
 # understands pose has a curve that is flat and low. A flat curve alone says nothing: that of v8 is
-# flat, as it draws nearly the same for everybody. Turn to another person: no model is the best for
-# every head.
+# flat, as it draws nearly the same for everybody. Turn to another person: is the same model the
+# best?
 
 # %% [markdown]
 # ## One prediction
@@ -156,7 +156,7 @@ yours.figure()
 # %% [markdown]
 # **Figure 9.5.** Above, the photo with its crop, that crop as the model sees it, and the drawing.
 # Below, the nearest people, with the distance of their fingerprints and the chance. Until you
-# choose a photo it is a rendered head.
+# choose a photo, a drawn head is shown.
 
 # %% [markdown]
 # ## Runs side by side

@@ -78,9 +78,10 @@ plots.captioned(row, {"drawn": [f"MSE {each:.4f}" for each in errors.values()]})
 # somebody, with the mean error over all pairs of two people. Only the last is a face of a person.
 #
 # The mean front has the smallest error, and nobody looks like it. The real face of somebody else
-# has about twice that error, as much as plain grey. That is no chance: over all pairs of n people
-# it is always 2 n / (n - 1) times the error of their mean. Whoever is judged by this loss, and does
-# not know who is asked for, does best to draw a blob.
+# has about twice that error, as much as plain grey. The factor of two is no chance: over all pairs
+# of $n$ people, the error of somebody else's front is always $2n / (n - 1)$ times the error of
+# their mean. Whoever is judged by this loss, and does not know who is asked for, does best to draw
+# a blob.
 
 # %% [markdown]
 # ## 01 The faces
@@ -102,9 +103,9 @@ for kind, (train, test) in splits.items():
 
 # %% [markdown]
 # Split by photos, the people of the test are known, and a program that has learned nothing but to
-# copy is nearly without error. Split by people it is worse than the mean front. Believe the second
-# number: the first one is a *leak*, and the better a network learns by heart, the more a leak
-# praises it.
+# copy is nearly without error. Split by people it is worse than the mean front. Believe the split
+# by people. The split by photos has a *leak*: people of the test are also in the training. The
+# better a network learns by heart, the more a leak praises it.
 #
 # **1.2.** How far is the second most frontal photo of a person from the most frontal one?
 
@@ -192,8 +193,9 @@ speculo.chapter.table(table, "{:.4f}")
 # Without these pairs, *input itself* loses its lead over the mean front: the lead came from the
 # photos that were themselves the answer. By the absolute error no two change places, but *input
 # itself* comes near to ridge regression. A photo of the right person is right in most pixels and
-# far off in some, and a square makes much of those. The ridge regressions stay ahead and v8 stays
-# behind, whatever the measure: this is what one may say aloud.
+# far off in some, and a square makes much of those. In all three columns the ridge regressions are
+# the best, and v8 is better than the constant grey only. That may be said without naming the
+# measure.
 
 # %% [markdown]
 # ## 05 What went wrong
@@ -324,8 +326,8 @@ for count in [each for each in (1, 2, 4, 8, 16, 32) if each <= len(person)]:
 
 # %% [markdown]
 # Each time that the people are doubled, the error falls, and at the end it still does. So more
-# people would help, even a predictor without a network. Who comes first is chance: with another
-# seed the upper lines change most.
+# people would probably help, even a predictor without a network. Who comes first is chance: try
+# another seed.
 
 # %% [markdown]
 # ## 08 Fingerprints
@@ -353,8 +355,8 @@ print(f"Drawn people: by hand {eer:.2%}, by the library {library:.2%}")
 
 # %% [markdown]
 # Between 0.4 and 0.6 one genuine pair of three is refused and one impostor pair of three is taken:
-# a third. Of the drawn people both ways give the same, up to the line that the library draws
-# between two thresholds.
+# a third. For the drawn people both ways print the same. They may differ a little, because the
+# library also interpolates between two thresholds.
 #
 # **8.2.** With a threshold at FMR 1%, how often does a stranger find somebody in a gallery of 1,
 # 10, 50 or 100 people?

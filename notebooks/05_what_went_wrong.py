@@ -214,8 +214,8 @@ plots.distances(in_4096, others, xlabel=f"distance of {codes.latent.shape[1]} nu
 
 # %% [markdown]
 # **Figure 5.6.** A dot for each pair of photos: across, the distance of their 4096 numbers, and
-# upwards, that of 64. Left, the 64 numbers $h R^{\top}$: all dots lie on one straight line, as both
-# distances are equal. Right, the 64 numbers $h$ as they are. The two distances differ, since $W$
+# upwards, that of 64. Left, the 64 numbers h Rᵀ: all dots lie on one straight line, as both
+# distances are equal. Right, the 64 numbers h as they are. The two distances differ, since W
 # gives more weight to some of the 64 numbers than to others. That weight is all that the 4096
 # numbers add.
 

@@ -72,7 +72,7 @@ def test_menus_lead_to_the_other_chapters():
 
 def test_formulas_are_typeset_and_dollars_in_code_are_none():
     text = """
-With $x_1^2$ and `$HOME` it costs $5 and $6, or 7 $.
+With $x_1^2$ and `$HOME` it costs $5 and $6, or 7 $, or $5-$10 or \\$8 and \\$9.
 
 $$
 \\frac{1}{n} \\sum_i (\\hat y_i - y_i)^2
@@ -88,7 +88,22 @@ $y$
     assert inline["display"] == "inline" and inline.find("msubsup").text == "x12"
     assert block["display"] == "block" and block.find("mfrac").text == "1n"
     assert "`" not in page.main.text and "$HOME" in page.main.text and "$y$" in page.main.text
-    assert "it costs $5 and $6, or 7 $." in page.main.text
+    assert "it costs $5 and $6, or 7 $, or $5-$10 or $8 and $9." in page.main.text
+
+
+def test_a_formula_that_cannot_be_read_is_named():
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell(r"Let $\frac$ be.")])
+    with pytest.raises(ValueError, match=r"\$\\frac\$ cannot be read"):
+        pages.page(notebook, CHAPTERS, 1, Path("."))
+
+
+def test_no_output_becomes_a_tag_by_the_mark_of_a_formula():
+    tag = b"<b id=evil>".hex()
+    output = nbformat.v4.new_output("stream", text=f"\ue000{tag}\ue001 \ue0007\ue001")
+    cell = nbformat.v4.new_code_cell("1", outputs=[output])
+    notebook = nbformat.v4.new_notebook(cells=[cell])
+    page = BeautifulSoup(pages.page(notebook, CHAPTERS, 1, Path(".")), "html.parser")
+    assert page.find(id="evil") is None and tag in page.main.text
 
 
 def test_a_chapter_is_cut_into_its_sections_for_the_search():
@@ -97,5 +112,6 @@ def test_a_chapter_is_cut_into_its_sections_for_the_search():
     assert first["address"] == "01_it.html" and "we test" in first["text"]
     assert one["title"] == "One of two" and one["text"] == "Text."
     assert "1 + 1" in two["text"] and "12345" not in two["text"]
+    assert "In this chapter" not in first["text"]
     anchors = {heading["id"] for heading in made(1).find_all("h2")}
     assert {each["address"].split("#")[1] for each in (one, two)} == anchors

@@ -7,6 +7,7 @@ scripts, and leave photographs as they are in the dark.
 """
 
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -21,6 +22,9 @@ from speculo.pages import search
 HERE = Path(__file__).parent
 LIBRARY = "library/speculo.html"
 """Where the reference of the library stands, beside the pages."""
+
+LOOK = (HERE / "look.css").read_text(encoding="utf-8")
+"""Colours and sizes of all pages, by day and by night."""
 
 
 def page(
@@ -68,8 +72,10 @@ def page(
         "search": search.NAME,
         "look": LOOK,
     }
-    made, _ = exporter.from_notebook_node(_as_page(notebook), resources)
-    made = HIDDEN.sub(lambda found: bytes.fromhex(found[1]).decode(), made)
+    formulas: list[str] = []
+    made, _ = exporter.from_notebook_node(_as_page(notebook, formulas), resources)
+    for number, formula in enumerate(formulas):
+        made = made.replace(HIDDEN.format(number), formula)
     return made.replace("<!-- contents -->", _contents(made), 1)
 
 
@@ -84,6 +90,7 @@ def reference(folder: Path, module: str = "speculo") -> None:
         A package or a module, with all that is in it.
     """
     where = folder / Path(LIBRARY).parent
+    shutil.rmtree(where, ignore_errors=True)  # pages of modules that are no more
     options = ["-d", "numpy", "--no-show-source", "-t", str(HERE / "reference"), "-o", str(where)]
     command = [sys.executable, "-m", "pdoc", *options, module]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -107,14 +114,10 @@ def _contents(made: str) -> str:
     return f'<details class="contents"><summary>In this chapter</summary><ul>{items}</ul></details>'
 
 
-LOOK = (HERE / "look.css").read_text(encoding="utf-8")
-"""Colours and sizes of all pages, by day and by night."""
-
-
-def _as_page(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
+def _as_page(notebook: nbformat.NotebookNode, formulas: list[str]) -> nbformat.NotebookNode:
     """Prepare an executed chapter: pictures described, links to pages, imports folded, no widgets.
 
-    What the last cell records is for the tests, and left out.
+    Its formulas go to `formulas`. What the last cell records is for the tests, and left out.
     """
     take_out_widgets(notebook)
     notebook.cells = [c for c in notebook.cells if "metrics" not in c.metadata.get("tags", [])]
@@ -122,7 +125,7 @@ def _as_page(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
     for cell, following in zip(notebook.cells, below, strict=True):
         cell.metadata["folded"] = "speculo.chapter.begin()" in cell.source
         if cell.cell_type == "markdown":
-            cell.source = _hide_formulas(LINK.sub(r"](\1.html", cell.source))
+            cell.source = _hide_formulas(LINK.sub(r"](\1.html", cell.source), formulas)
         caption = "A picture that the cell above has drawn"
         if following is not None and following.source.startswith("**Figure"):
             caption = " ".join(
@@ -137,29 +140,35 @@ def _as_page(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
     return notebook
 
 
-def _hide_formulas(markdown: str) -> str:
-    """Write formulas, between ``$$`` or within a line between ``$``, as what `HIDDEN` finds again.
+def _hide_formulas(markdown: str, formulas: list[str]) -> str:
+    """Put marks in the place of formulas, between ``$$`` or within a line between ``$``.
 
-    They become MathML, which browsers draw by themselves. Markdown would take its tags apart.
+    As MathML, which browsers draw by themselves, they are added to `formulas`:
+    Markdown would take the tags apart. A dollar in code, or behind a backslash, begins none.
     """
 
     def hidden(found: re.Match) -> str:
         if found["code"]:
             return found[0]
-        if found["block"]:
-            made = convert(found["block"].strip(), display="block")
-        else:
-            made = convert(found["inline"])
-        return f"\ue000{made.encode().hex()}\ue001"
+        try:
+            if found["block"]:
+                formulas.append(convert(found["block"].strip(), display="block"))
+            else:
+                formulas.append(convert(found["inline"]))
+        except Exception as error:  # latex2mathml has many of its own, most without a word
+            raise ValueError(f"The formula {found[0]} cannot be read: {error!r}") from error
+        return HIDDEN.format(len(formulas) - 1)
 
     return FORMULA.sub(hidden, markdown)
 
 
-HIDDEN = re.compile("\ue000([0-9a-f]+)\ue001")
-"""A formula on its way through Markdown."""
+HIDDEN = "\ue000{}\ue001"
+"""The mark of a formula by its number, in characters that no text has."""
 
 FORMULA = re.compile(
-    r"(?P<code>(?P<ticks>`+).*?(?P=ticks))|\$\$(?P<block>.+?)\$\$|\$(?P<inline>[^$\s](?:[^$\n]*[^$\s])?)\$",
+    r"(?P<code>(?<!`)(?P<ticks>`+)(?!`).*?(?<!`)(?P=ticks)(?!`))"
+    r"|(?<!\\)\$\$(?P<block>.+?)\$\$"
+    r"|(?<![\\$])\$(?P<inline>[^$\s](?:[^$\n]*[^$\s\\])?)\$(?!\d)",
     re.DOTALL,
 )
 """Code, which is left as it is, or a formula."""

@@ -4,7 +4,7 @@ const MOST = 50, AROUND = 90;
 
 // A word, where it begins: "ridge" is not in "Cambridge".
 const begins = (words) => {
-  const plain = words.map((word) => word.replace(/[\\^$.*+?()[\]{}|/-]/g, "\\$&"));
+  const plain = words.map((word) => word.replace(/[\\^$.*+?()[\]{}|]/g, "\\$&"));
   return new RegExp(`(?<![\\p{L}\\p{N}])(?:${plain.join("|")})`, "giu");
 };
 
@@ -25,7 +25,7 @@ function marked(text, pattern, tag) {
 // Whole words around the first one that was asked for.
 function excerpt(text, pattern) {
   const first = Math.max(0, text.search(pattern) - AROUND);
-  const begin = first && text.indexOf(" ", first) + 1, end = text.indexOf(" ", first + 3 * AROUND);
+  const begin = first && text.lastIndexOf(" ", first) + 1, end = text.indexOf(" ", first + 3 * AROUND);
   return (begin ? "… " : "") + (end < 0 ? text.slice(begin) : `${text.slice(begin, end)} …`);
 }
 
@@ -56,5 +56,4 @@ function search() {
 
 asked.value = new URLSearchParams(location.search).get("q") ?? "";
 asked.addEventListener("input", search);
-asked.form.addEventListener("submit", (event) => event.preventDefault());
 search();

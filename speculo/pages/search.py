@@ -29,15 +29,16 @@ def sections(name: str, title: str, page: str) -> list[dict[str, str]]:
     list of dict
         ``chapter``, ``title``, ``address`` and ``text`` (also code and what it printed) of each.
     """
-    main = BeautifulSoup(page, "html.parser").find("main")
+    soup = BeautifulSoup(page, "html.parser")
+    for each in soup.select("details.contents"):  # its titles stand at the sections themselves
+        each.decompose()
+    main = soup.find("main")
     found = [{"title": title, "address": f"{name}.html", "text": ""}]
     for node in main.descendants if isinstance(main, Tag) else ():
         if isinstance(node, Tag) and node.name == "h2" and node.get("id"):
             heading = node.get_text().removesuffix("¶")
             found.append({"title": heading, "address": f"{name}.html#{node['id']}", "text": ""})
-        elif (
-            type(node) is NavigableString and node.find_parent(["h1", "h2", "nav", "style"]) is None
-        ):
+        elif type(node) is NavigableString and node.find_parent(["h1", "h2"]) is None:
             found[-1]["text"] += node
     return [
         {"chapter": title, **each, "text": " ".join(each["text"].split())}

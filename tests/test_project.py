@@ -134,6 +134,12 @@ def test_links_of_a_page_lead_somewhere(page):
         assert not anchor or anchor in anchors(target), link
 
 
+@pytest.mark.parametrize("page", PAGES)
+def test_a_picture_is_described_to_those_who_do_not_see_it(page):
+    for alt, name in re.findall(r"!\[([^]]*)\]\(([^)]+)\)", (ROOT / page).read_text("utf-8")):
+        assert len(alt.split()) >= 5, name
+
+
 def test_the_version_is_the_same_everywhere():
     citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
     assert citation["version"] == PROJECT["version"]

@@ -60,7 +60,8 @@ def _add(usearch: ModuleType, folder: Path, vectors: np.ndarray) -> int:
     made = usearch.Index(
         ndim=vectors.shape[1], metric="cos", dtype="bf16", enable_key_lookups=False
     )
-    made.add(np.arange(before, before + len(vectors)), vectors)
+    # Several threads leave one in two hundred where no walk comes, another each time.
+    made.add(np.arange(before, before + len(vectors)), vectors, threads=1)
     name = f"{before:012}-{len(vectors)}{SUFFIX}"
     with files.replacing(folder / name, made.serialized_length) as part:
         made.save(str(part))

@@ -31,12 +31,23 @@ def made(gallery, tmp_path_factory):
 def test_it_finds_what_exact_search_finds(made, gallery):
     queries = gallery[::50]
     found, distance = index.nearest(made, queries, 10)
-    exact, true = fingerprints.nearest(queries, gallery, 10)
+    exact, _ = fingerprints.nearest(queries, gallery, 10)
     assert found.dtype == np.int64 and distance.dtype == np.float32
     assert index.recall(found, exact) > 0.98 and index.recall(exact, exact) == 1
     assert (found[:, 0] == np.arange(0, 3000, 50)).all()
     assert (np.diff(distance, axis=1) >= 0).all()
-    assert np.allclose(np.sort(distance), np.sort(true), atol=0.02)
+    true = 1 - np.einsum("qd,qfd->qf", queries, gallery[found])
+    assert np.allclose(distance, true, atol=0.01)
+
+
+def test_the_same_fingerprints_make_the_same_index_and_each_finds_itself(gallery, tmp_path):
+    files = []
+    for folder in (tmp_path / "one", tmp_path / "two"):
+        index.add(folder, gallery)
+        files += [path.read_bytes() for path in folder.glob(f"*{index.SUFFIX}")]
+    assert len(files) == 2 and files[0] == files[1]
+    found, _ = index.nearest(tmp_path / "one", gallery, 1)
+    assert (found[:, 0] == np.arange(len(gallery))).all()
 
 
 def test_all_of_a_small_index_are_found(gallery, tmp_path):

@@ -31,11 +31,12 @@ def made(gallery, tmp_path_factory):
 def test_it_finds_what_exact_search_finds(made, gallery):
     queries = gallery[::50]
     found, distance = index.nearest(made, queries, 10)
-    exact, _ = fingerprints.nearest(queries, gallery, 10)
+    exact, closest = fingerprints.nearest(queries, gallery, 10)
     assert found.dtype == np.int64 and distance.dtype == np.float32
     assert index.recall(found, exact) > 0.98 and index.recall(exact, exact) == 1
     assert (found[:, 0] == np.arange(0, 3000, 50)).all()
     assert (np.diff(distance, axis=1) >= 0).all()
+    assert np.allclose(np.sort(distance), np.sort(closest), atol=0.02)
     true = 1 - np.einsum("qd,qfd->qf", queries, gallery[found])
     assert np.allclose(distance, true, atol=0.01)
 

@@ -52,11 +52,6 @@ def flat(images):
     return images.reshape(len(images), -1)
 
 
-def mean_front(test, train):
-    fronts = train.batch(np.unique(train.target, return_index=True)[1])[1]
-    return np.repeat(fronts.mean(axis=0, keepdims=True), len(test), axis=0)
-
-
 # %% [markdown]
 # ## 00 Start here
 #
@@ -96,8 +91,8 @@ splits = {"by photos": (every.take(~chosen), every.take(chosen)), "by people": s
 for kind, (train, test) in splits.items():
     asked, known = (flat(each.batch()[0]) for each in (test, train))
     copied = train.batch(fingerprints.nearest(asked, known, 1, "l2")[0][:, 0])[1]
-    answers = copied, mean_front(test, train)
-    copier, mean = (evaluation.squared_error(each, test).mean() for each in answers)
+    answers = copied, evaluation.mean_front(train)
+    copier, mean = (evaluation.mse(each, test.batch()[1]) for each in answers)
     share = np.isin(test.person, train.person).mean()
     print(f"{kind}: {share:.0%} of a known person; copier {copier:.4f}, mean front {mean:.4f}")
 
@@ -111,7 +106,9 @@ for kind, (train, test) in splits.items():
 
 # %%
 second = pairs.as_input(faces.images[pairs.several_fronts(faces, 2)[split.test.input, 1]])
-apart, mean = (evaluation.mse(each, targets) for each in (second, mean_front(*split[::-1])))
+apart, mean = (
+    evaluation.mse(each, targets) for each in (second, evaluation.mean_front(split.train))
+)
 print(f"Second choice {apart:.4f}, mean front {mean:.4f}: {apart / mean:.0%} of it")
 
 # %% [markdown]
@@ -388,7 +385,8 @@ train, test = first.unseen(speculo.load("heads-medium", people=heads_people // 2
 test = test.turned
 outputs = evaluation.predict(first.model(), test)
 by_model = evaluation.by_person(evaluation.squared_error(outputs, test), test)
-by_mean = evaluation.by_person(evaluation.squared_error(mean_front(test, train), test), test)
+blind = np.repeat(evaluation.mean_front(train)[np.newaxis], len(test), axis=0)
+by_mean = evaluation.by_person(evaluation.squared_error(blind, test), test)
 parts = by_model["MSE"] / by_mean["MSE"]
 worst, other = by_model.index[-1], parts.idxmax()
 print(f"By its error: {worst}. In parts of the mean front: {other}, {parts.max():.0%} of it")

@@ -94,6 +94,12 @@ def baselines(split: Split) -> dict[str, np.ndarray]:
     return fit_baselines(split.train)(split.test.batch()[0])
 
 
+def mean_front(train: Pairs) -> np.ndarray:
+    """Average the fronts of the people, each front once: float32 (height, width, 1), in 0..1."""
+    fronts = np.unique(train.target, return_index=True)[1]
+    return train.batch(fronts)[1].mean(axis=0)
+
+
 def fit_baselines(train: Pairs) -> Callable[[np.ndarray], dict[str, np.ndarray]]:
     """Fit the predictors of `baselines` on train pairs, to ask them for any inputs.
 
@@ -106,9 +112,8 @@ def fit_baselines(train: Pairs) -> Callable[[np.ndarray], dict[str, np.ndarray]]
     _check_pairs("train", train)
     drawn = np.sort(np.random.default_rng(0).permutation(len(train))[:MOST])
     inputs, targets = train.batch(drawn)
-    fronts = train.batch(np.unique(train.target, return_index=True)[1])[1]
     mirrored = [np.concatenate([each, each[:, :, ::-1]]) for each in (inputs, targets)]
-    grey, mean = targets.mean(), fronts.mean(axis=0, keepdims=True)
+    grey, mean = targets.mean(), mean_front(train)[np.newaxis]
     ridge, ridge_mirrored = _ridge(inputs, targets), _ridge(*mirrored)
     kernel, bias = fit_moved(train.take(drawn), augmentation.FEW)
 
